@@ -1,0 +1,307 @@
+"""The native crate: EVM execution, state trie, hashing, signature recovery. See `native/src/`.
+
+Byte conventions: addresses are 20 bytes, hashes 32 bytes, amounts `int` in wei. "RLP header" is the
+Ethereum header of 21 fields (Prague). Everything that computes releases the GIL. Errors are the
+classes of `metis_node.errors`.
+"""
+
+from collections.abc import Callable, Sequence
+
+def keccak256(data: bytes) -> bytes: ...
+def keccak256_many(items: Sequence[bytes]) -> list[bytes]: ...
+
+class Transaction:
+    """A decoded signed transaction with its recovered sender. Immutable.
+
+    Types 0, 1, 2, 4; type 3 (EIP-4844) only where `allow_blobs` was given. `raw` is the canonical
+    EIP-2718 encoding, never with a blob sidecar.
+    """
+
+    hash: bytes
+    sender: bytes
+    type: int
+    nonce: int
+    gas_limit: int
+    max_fee_per_gas: int  # gasPrice of types 0 and 1
+    max_priority_fee_per_gas: int  # gasPrice of types 0 and 1
+    max_fee_per_blob_gas: int  # 0 unless type 3
+    to: bytes | None  # None: contract creation
+    value: int
+    data: bytes
+    chain_id: int | None  # None: legacy without EIP-155
+    raw: bytes
+    size: int  # len(raw)
+    cost: int  # value + gas_limit * max_fee_per_gas + blob gas * max_fee_per_blob_gas, wei
+    blob_hashes: list[bytes]
+    authorities: list[bytes]  # recovered EIP-7702 authorities, invalid tuples left out
+    sidecar: bytes | None  # RLP of the blob sidecar as it came (pooled form), else None
+    def to_dict(self) -> dict[str, object]:
+        """JSON-RPC shape (hex strings) without the block fields: type, nonce, gas, input, v, r, s, ..."""
+
+def decode_transactions(
+    raws: Sequence[bytes], *, chain_id: int, allow_blobs: bool = False
+) -> list[Transaction | tuple[str, str]]:
+    """Decode and recover all, on all cores. An item that is refused is `(code, message)`.
+
+    Codes: `malformed`, `wrong_chain`, `unsupported_type`, `bad_signature`, `too_large`.
+    Legacy transactions without a chain id are accepted (EIP-155 optional), as geth's pool would if
+    `--rpc.allow-unprotected-txs` were on; the RPC refuses them by policy.
+    """
+
+class SystemTransaction:
+    """OP's deposit transaction (type 0x7E), here the first transaction of every block."""
+
+    def __init__(
+        self,
+        *,
+        source_hash: bytes,
+        sender: bytes,
+        to: bytes,
+        mint: int,
+        value: int,
+        gas_limit: int,
+        is_system: bool,
+        data: bytes,
+    ) -> None: ...
+    @staticmethod
+    def decode(raw: bytes) -> SystemTransaction: ...
+    raw: bytes
+    hash: bytes
+    source_hash: bytes
+    sender: bytes
+    to: bytes
+    mint: int
+    value: int
+    gas_limit: int
+    is_system: bool
+    data: bytes
+
+class Log:
+    address: bytes
+    topics: list[bytes]
+    data: bytes
+
+class TransactionRecord:
+    """One transaction with its receipt, as stored under `x ‖ be64(number) ‖ be32(index)`."""
+
+    @staticmethod
+    def decode(value: bytes) -> TransactionRecord: ...
+    raw: bytes
+    hash: bytes
+    type: int
+    sender: bytes
+    to: bytes | None
+    nonce: int
+    success: bool
+    gas_used: int
+    cumulative_gas_used: int
+    effective_gas_price: int
+    contract_address: bytes | None
+    first_log_index: int  # index within the block of this transaction's first log
+    logs: list[Log]
+    bloom: bytes
+    blob_gas_used: int
+    def transaction_dict(self) -> dict[str, object]:
+        """JSON-RPC shape of the transaction without the block fields (works for type 0x7E too)."""
+    def receipt_dict(self, block_hash: str, number: str, index: str) -> dict[str, object]:
+        """The whole JSON-RPC receipt, geth's keys."""
+    def receipt_raw(self) -> bytes:
+        """EIP-2718 encoding of the receipt (debug_getRawReceipts)."""
+
+class Skipped:
+    """A candidate that a build left out."""
+
+    index: int  # into the candidates
+    code: str  # see docs/architecture.md: nonce_low nonce_high funds fee_low gas_limit block_full size deadline invalid
+    message: str
+
+class Built:
+    """A sealed block that has not been written. Its state effects are dropped: import it by `verify`."""
+
+    header: bytes  # RLP, sealed
+    hash: bytes
+    gas_used: int
+    size: int  # bytes of all transactions
+    included: list[int]  # indexes into the candidates, in block order, after the system transactions
+    skipped: list[Skipped]
+    transactions: list[bytes]  # raw, system transactions first
+    deadline_hit: bool
+
+class Prepared:
+    """The effects of one verified block (or of genesis), ready for one atomic write."""
+
+    number: int
+    hash: bytes
+    header: bytes
+    state_root: bytes
+    gas_used: int
+    transaction_hashes: list[bytes]
+    senders: list[bytes]
+    log_count: int
+    changed: int  # accounts and slots changed
+    def writes(self) -> list[tuple[bytes, bytes | None]]:
+        """Key and value (None: delete) of state, trie, code, reverse diff, records and indexes."""
+    def account_changes(self) -> list[tuple[bytes, int, int]]:
+        """(address, nonce, balance) of every account whose nonce or balance the block changed."""
+    def records(self) -> list[TransactionRecord]: ...
+
+class CallResult:
+    success: bool
+    output: bytes
+    gas_used: int
+    error: str | None  # geth's words: "execution reverted: reason", "out of gas", ...
+
+class Engine:
+    """State at the head, and everything that executes on it.
+
+    One writer thread calls `genesis`, `build`, `verify`, `begin_write`, `commit`, `abort`; any
+    thread may read. `at` is a block number: the head or one of the last `history_blocks`; a read
+    further back raises InvalidRequest(code=-32000, "required historical state unavailable ...").
+
+    rules_json: {"chain_id": int, "forks": [{"timestamp": int, "name": "cancun"|"prague"|"osaka"}...],
+    "system_transactions": bool, "blobs": bool, "max_block_bytes": int, "base_fee_max_change_denominator": int,
+    "elasticity_multiplier": int}. Older fork names ("frontier" ... "shanghai") are taken too, for
+    official fixtures.
+    get_many: reads from the committed store; called with the GIL held, from any thread.
+    """
+
+    def __init__(
+        self,
+        rules_json: bytes,
+        get_many: Callable[[list[bytes]], list[bytes | None]],
+        *,
+        cache_bytes: int = 64 << 20,
+        history_blocks: int = 256,
+    ) -> None: ...
+    def open(self, number: int, header: bytes) -> None:
+        """Continue at a stored head. CorruptStore if the trie root on disk is not the header's."""
+    def genesis(self, header: bytes, alloc_json: bytes) -> Prepared:
+        """Block 0. `header` with an empty state root; `Prepared.header` has the right one.
+
+        alloc_json: geth's: {"0xaddress": {"balance": "0x..", "nonce"?, "code"?, "storage"?}}.
+        """
+    def build(
+        self,
+        header: bytes,
+        system: Sequence[bytes],
+        candidates: Sequence[Transaction],
+        *,
+        max_bytes: int,
+        deadline_ms: int | None = None,
+        strict: bool = False,
+    ) -> Built:
+        """Execute on the head and seal.
+
+        `header` is a template: parent hash, beneficiary, number, gas limit, timestamp, extra data,
+        mix hash (randomness), base fee and parent beacon block root are taken from it, the rest is
+        computed. strict: the first refused candidate raises InvalidBlock (derivation).
+        deadline_ms counts from the call; work stops between two transactions.
+        """
+    def verify(
+        self, header: bytes, transactions: Sequence[bytes | Transaction]
+    ) -> Prepared:
+        """Execute a sealed block on the head from committed state; InvalidBlock names the difference.
+
+        A `Transaction` saves decoding and recovery; nothing else is taken over from anywhere.
+        """
+    def begin_write(self, prepared: Prepared) -> None:
+        """Announce that `prepared.writes()` are about to reach the store. Then `commit` or `abort`."""
+    def commit(self, prepared: Prepared) -> None: ...
+    def abort(self, prepared: Prepared) -> None: ...
+
+    head_number: int
+    def account(self, address: bytes, at: int) -> tuple[int, int, bytes, bytes] | None:
+        """(nonce, balance, code hash, storage root) or None where the account does not exist."""
+    def accounts(self, addresses: Sequence[bytes], at: int) -> list[tuple[int, int]]:
+        """(nonce, balance) of each, (0, 0) where absent. One crossing for many."""
+    def code(self, address: bytes, at: int) -> bytes: ...
+    def storage(self, address: bytes, slot: bytes, at: int) -> bytes: ...
+    def proof(
+        self,
+        address: bytes,
+        slots: Sequence[bytes],
+        at: int,
+        snapshot: Callable[[list[bytes]], list[bytes | None]],
+        snapshot_head: int,
+    ) -> bytes:
+        """JSON of EIP-1186 (eth_getProof). `snapshot` reads one consistent state of the store, whose
+        head is block `snapshot_head`."""
+
+    def call(
+        self,
+        request: bytes,
+        header: bytes,
+        at: int,
+        *,
+        state_overrides: bytes | None = None,
+        block_overrides: bytes | None = None,
+        gas_cap: int = 50_000_000,
+        step_limit: int | None = None,
+        deadline_ms: int | None = None,
+    ) -> CallResult | None:
+        """eth_call. JSON arguments as in the RPC. `header` is the block's whose environment it sees.
+
+        None: `step_limit` instructions were not enough (the caller repeats it off the event loop).
+        InvalidRequest: malformed request, insufficient funds, fee below base fee, time-out.
+        """
+    def estimate_gas(
+        self,
+        request: bytes,
+        header: bytes,
+        at: int,
+        *,
+        state_overrides: bytes | None = None,
+        block_overrides: bytes | None = None,
+        gas_cap: int = 50_000_000,
+        deadline_ms: int | None = None,
+    ) -> int: ...
+    def create_access_list(
+        self,
+        request: bytes,
+        header: bytes,
+        at: int,
+        *,
+        state_overrides: bytes | None = None,
+        gas_cap: int = 50_000_000,
+        deadline_ms: int | None = None,
+    ) -> bytes:
+        """JSON {"accessList": [...], "gasUsed": "0x..", "error"?: "..."}."""
+    def simulate(
+        self, payload: bytes, header: bytes, at: int, *, gas_cap: int = 50_000_000, deadline_ms: int | None = None
+    ) -> bytes:
+        """eth_simulateV1. JSON in, JSON out (the `result` member)."""
+    def trace_block(
+        self,
+        header: bytes,
+        transactions: Sequence[bytes],
+        *,
+        index: int | None,
+        config: bytes,
+        deadline_ms: int | None = None,
+        max_bytes: int = 256 << 20,
+    ) -> bytes:
+        """Re-execute on the parent's state. JSON of one trace (`index`) or of a list of
+        {"txHash", "result"} (None). config: geth's TraceConfig JSON."""
+    def trace_call(
+        self,
+        request: bytes,
+        header: bytes,
+        at: int,
+        *,
+        config: bytes,
+        gas_cap: int = 50_000_000,
+        deadline_ms: int | None = None,
+        max_bytes: int = 256 << 20,
+    ) -> bytes: ...
+
+def verify_state(
+    accounts: Callable[[], list[tuple[bytes, bytes]] | None],
+    slots: Callable[[], list[tuple[bytes, bytes]] | None],
+) -> bytes:
+    """State root rebuilt from the flat tables alone, chunk by chunk in key order (db verify)."""
+
+def ordered_trie_root(items: Sequence[bytes]) -> bytes:
+    """Root of the trie of `rlp(index) -> item`: transaction and receipt roots."""
+
+def decode_log_positions(value: bytes) -> list[tuple[int, int]]:
+    """A log-index value: (transaction index, log index within the block) ascending."""

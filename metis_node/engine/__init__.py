@@ -1,0 +1,1 @@
+"""Hosts: asyncio tasks that run the machines and perform their effects through ports."""

@@ -1,0 +1,1 @@
+"""The door to the native EVM engine, genesis, fees, system transactions. Pure over a store port."""

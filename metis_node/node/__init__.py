@@ -1,0 +1,1 @@
+"""Composition root: configuration, assembly, command line. The only place that constructs things."""

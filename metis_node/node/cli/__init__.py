@@ -1,0 +1,1 @@
+"""The `metis-node` command line, one module per group of commands."""

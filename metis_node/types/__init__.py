@@ -1,0 +1,1 @@
+"""Frozen values shared by every room. No behaviour beyond derived properties, no I/O."""

@@ -1,0 +1,36 @@
+"""Rules of one chain: what all its nodes must agree on. They come from the genesis file alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metis_node.types.primitives import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """An Ethereum hard fork and the block timestamp (seconds) from which it holds."""
+
+    timestamp: int
+    name: str  # "cancun", "prague", "osaka"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainRules:
+    """Chain-wide constants. Times in milliseconds where the name says so, sizes in bytes."""
+
+    chain_id: int
+    forks: tuple[Fork, ...]
+    gas_limit: int
+    base_fee_max_change_denominator: int = 8  # EIP-1559
+    elasticity_multiplier: int = 2  # EIP-1559
+    min_base_fee_per_gas: int = 0  # floor under the EIP-1559 rule, wei
+    block_time_ms: int = 1_000
+    max_block_bytes: int = 1 << 20
+    origin_max_lag_s: int = 10_800
+    system_transactions: bool = True  # the L1 attributes transaction tops each block
+    blobs: bool = False  # EIP-4844 transactions (the embedded L1)
+    batch_inbox: Address | None = None  # L1 address that batches are sent to
+    batch_submitter: Address | None = None  # L1 account whose batches count
+    l1_chain_id: int = 0
+    l1_start: int = 0  # L1 block after which the first batch may stand, and origin of block 0
