@@ -1,33 +1,78 @@
-# One verb per need; `make help` lists them. Everything missing is set up on the way.
+# One verb per need. Whatever is missing is set up on the way.
 SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
-export CARGO_TARGET_DIR ?= $(HOME)/.cache/metis-node/target
-NATIVE_SOURCES := $(wildcard native/src/*.rs native/src/*/*.rs) native/Cargo.toml native/Cargo.lock
 STAMPS := $(VENV)/.stamps
+# Rust build output lives outside the checkout, so that a fresh clone builds only what changed.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/metis-node/target
+NATIVE_SOURCES := $(shell find native/src -name '*.rs') native/Cargo.toml native/Cargo.lock
+FORGE := ../node_modules/@foundry-rs/forge-linux-amd64/bin/forge
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup native check test bench devnet clean
+.PHONY: help setup native check fmt test unit bench devnet contracts wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
-setup: $(STAMPS)/python $(STAMPS)/native $(STAMPS)/node  ## virtual environment, native crate, npm tools
+setup: $(STAMPS)/native $(STAMPS)/node  ## virtual environment, native crate, npm tools
 
-$(STAMPS)/tools:
+# Running a node needs no Node.js: `devnet` and `native` stop here.
+$(STAMPS)/python: constraints.txt
 	@tools/check-system
-	@mkdir -p $(VENV) && test -x $(BIN)/python || python3 -m venv $(VENV)
-	@mkdir -p $(STAMPS) && touch $@
-
-$(STAMPS)/python: constraints.txt | $(STAMPS)/tools
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@test -x $(BIN)/python || { echo "creating $(VENV)"; python3 -m venv $(VENV); }
+	@mkdir -p $(STAMPS)
+	@echo "installing pinned Python packages"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
 	@touch $@
 
 $(STAMPS)/native: $(NATIVE_SOURCES) pyproject.toml $(STAMPS)/python
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
+	@echo "building the native crate (first time: a few minutes)"
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
 	@touch $@
 
-$(STAMPS)/node: package-lock.json | $(STAMPS)/tools
-	npm ci --ignore-scripts --no-audit --no-fund --silent
+$(STAMPS)/node: package-lock.json $(STAMPS)/python
+	@echo "installing npm tools (anvil, forge, cast, solc, clients)"
+	@npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 native: $(STAMPS)/native  ## build the native crate into the virtual environment
+
+devnet: $(STAMPS)/native  ## a running devnet: L1, sequencer, batches; Ctrl-C stops it
+	@$(BIN)/metis-node devnet
+
+check: setup  ## everything static: format, lint, types, imports, clippy, stubs, artifacts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m mypy.stubtest metis_node._native --concise
+	cargo fmt --manifest-path native/Cargo.toml --check
+	cargo clippy --manifest-path native/Cargo.toml --release --locked --all-targets -- -D warnings
+	cd contracts && $(FORGE) build --quiet && cd .. && tools/predeploys --check
+
+fmt:  ## format everything
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cargo fmt --manifest-path native/Cargo.toml
+
+test: check  ## every test there is
+	cargo test --manifest-path native/Cargo.toml --release --locked --quiet
+	cd contracts && $(FORGE) test
+	$(PYTEST)
+
+unit: $(STAMPS)/native  ## the quick tests
+	$(PYTEST) tests/unit -q
+
+contracts: $(STAMPS)/node  ## build contracts and write the committed artifacts
+	cd contracts && $(FORGE) build
+	tools/predeploys
+
+bench: setup  ## benchmarks beside their peers; prints tables, see bench/README.md
+	$(BIN)/python -m bench
+
+wheel: $(STAMPS)/native  ## a wheel for the container image, in dist/
+	@$(BIN)/maturin build --release --locked --quiet --out dist
+	@ls dist/*.whl
+
+clean:  ## remove what the build made in this checkout
+	rm -rf $(VENV) node_modules dist contracts/out contracts/cache
