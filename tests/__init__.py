@@ -1,0 +1,1 @@
+"""Tests. Shared builders are in `factories.py`, stand-ins in `fakes/`."""

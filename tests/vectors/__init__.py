@@ -1,0 +1,1 @@
+"""Official fixtures, independent implementations and the execution specs against the engine."""
