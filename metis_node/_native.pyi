@@ -32,6 +32,8 @@ class Transaction:
     raw: bytes
     size: int  # len(raw)
     cost: int  # value + gas_limit * max_fee_per_gas + blob gas * max_fee_per_blob_gas, wei
+    intrinsic_gas: int  # Prague: 21000, calldata, access list, creation, authorizations
+    floor_gas: int  # EIP-7623 calldata floor, 21000 + 10 * tokens
     blob_hashes: list[bytes]
     authorities: list[bytes]  # recovered EIP-7702 authorities, invalid tuples left out
     sidecar: bytes | None  # RLP of the blob sidecar as it came (pooled form), else None
@@ -214,6 +216,9 @@ class Engine:
         """(nonce, balance, code hash, storage root) or None where the account does not exist."""
     def accounts(self, addresses: Sequence[bytes], at: int) -> list[tuple[int, int]]:
         """(nonce, balance) of each, (0, 0) where absent. One crossing for many."""
+    def senders(self, addresses: Sequence[bytes], at: int) -> list[tuple[int, int, bool]]:
+        """(nonce, balance, has code) of each: what the mempool asks (an EOA with code is delegated,
+        EIP-7702). One crossing for many."""
     def code(self, address: bytes, at: int) -> bytes: ...
     def storage(self, address: bytes, slot: bytes, at: int) -> bytes: ...
     def proof(

@@ -52,6 +52,19 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedHeader:
+    """A header with its canonical encoding and hash. Made by `codec.headers.seal` or `.open_sealed`."""
+
+    header: Header
+    rlp: bytes
+    hash: Hash32
+
+    @property
+    def number(self) -> int:
+        return self.header.number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """A sealed block. `transactions` are EIP-2718 encodings, system transactions first."""
 
