@@ -1,1 +1,1 @@
-"""Composition root: configuration, assembly, command line. The only place that constructs things."""
+"""Composition root: configuration, assembly, command line. Only here things are constructed."""

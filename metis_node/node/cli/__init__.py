@@ -1,1 +1,1 @@
-"""The `metis-node` command line, one module per group of commands."""
+"""The command line `metis-node`: one file per command; slow imports stand inside them."""
