@@ -1,5 +1,8 @@
 //! `metis_node._native`: EVM execution, state trie, hashing, signature recovery. See `_native.pyi`.
 
+pub mod kv;
+pub mod state;
+
 use alloy_primitives::keccak256 as keccak;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
