@@ -1,0 +1,3 @@
+//! Ethereum execution over revm: chain rules, blocks, the system transaction.
+
+pub mod rules;
