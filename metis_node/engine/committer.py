@@ -1,0 +1,61 @@
+"""The owner of the execution thread: everything that executes or writes a block goes through it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from metis_node.chain.blockchain import Blockchain, Imported
+from metis_node.chain.mempool import Mempool
+from metis_node.engine.heads import Heads
+
+if TYPE_CHECKING:
+    from metis_node._native import Transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Committer:
+    """Imports blocks one at a time on its thread, then tells mempool and subscribers on the loop."""
+
+    def __init__(self, *, blockchain: Blockchain, mempool: Mempool | None, heads: Heads) -> None:
+        self.blockchain = blockchain
+        self.heads = heads
+        self._mempool = mempool
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="execution")
+        self._turn = asyncio.Lock()
+
+    async def commit_block(
+        self, header_rlp: bytes, transactions: Sequence[bytes | Transaction]
+    ) -> Imported:
+        """Import on the execution thread; when this returns, mempool and feeds know of the block.
+
+        Raises InvalidBlock (nothing changed) and whatever the store raises. A cancelled caller does
+        not tear it: a block that was written is also announced.
+        """
+        return await asyncio.shield(
+            asyncio.ensure_future(self._commit(header_rlp, tuple(transactions)))
+        )
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call something else that needs the execution thread (building, probing, marks)."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
+    async def aclose(self) -> None:
+        """Wait for the block under way, then end the thread."""
+        async with self._turn:
+            await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
+
+    async def _commit(
+        self, header_rlp: bytes, transactions: tuple[bytes | Transaction, ...]
+    ) -> Imported:
+        async with self._turn:
+            imported = await self.run(self.blockchain.import_block, header_rlp, transactions)
+            if self._mempool is not None:
+                self._mempool.on_block(imported)
+            self.heads.publish(imported)
+            return imported

@@ -1,0 +1,52 @@
+"""What the hosts of this room need from others, as Protocols. `node/assembly` wires them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from metis_node.types.l1 import L1Origin
+
+
+class Clock(Protocol):
+    """Wall-clock time and waiting for it."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the Unix epoch."""
+        ...
+
+    async def wait_until_ms(self, due_ms: int) -> None:
+        """Return at or just after a wall-clock time; at once where it has passed."""
+        ...
+
+
+class Leadership(Protocol):
+    """Whose turn it is to build."""
+
+    def is_proposer(self, height: int) -> bool: ...
+
+    async def changed(self) -> None:
+        """Return when `is_proposer` may answer differently than it last did."""
+        ...
+
+
+class Origins(Protocol):
+    """The L1 blocks that an L2 block may name."""
+
+    def origin_for(self, parent_origin_number: int, block_time_s: int) -> L1Origin | None:
+        """The origin for a block with this time (seconds) whose parent has that origin: at least
+        as new as the parent's, young enough for the lag rule. None: not known yet, wait."""
+        ...
+
+    async def changed(self) -> None:
+        """Return when `origin_for` may answer differently than it last did."""
+        ...
+
+
+class SoleProposer:
+    """Leadership of a chain with one sequencer: every height is ours."""
+
+    def is_proposer(self, height: int) -> bool:  # noqa: ARG002
+        return True
+
+    async def changed(self) -> None:
+        raise AssertionError("the sole proposer never waits for its turn")
