@@ -64,8 +64,9 @@ def check_transaction(tx: Transaction, fee_cap: int, tip: int, rules: AdmissionR
         )
     if fee_cap < tip:
         raise _refusal(
-            "fee", "max priority fee per gas higher than max fee per gas: "
-            f"maxPriorityFeePerGas: {tip}, maxFeePerGas: {fee_cap}"
+            "fee",
+            "max priority fee per gas higher than max fee per gas: "
+            f"maxPriorityFeePerGas: {tip}, maxFeePerGas: {fee_cap}",
         )
     if tx.nonce == MAX_NONCE:
         raise _refusal("nonce", "nonce has max value")

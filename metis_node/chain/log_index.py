@@ -33,7 +33,7 @@ Position = tuple[int, int]  # (transaction index, log index within the block)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFilter:
-    """Blocks `first`..`last` (both included). No addresses: any. topics[i] empty: any at place i."""
+    """Blocks `first` to `last`, both included. Nothing at a place, or no addresses: any."""
 
     first: int
     last: int
@@ -319,9 +319,7 @@ def _check_limits(query: LogFilter, limits: LogLimits) -> None:
     if query.last < query.first:
         raise InvalidRequest("invalid block range params", code=-32602)
     if query.last - query.first >= limits.max_blocks:
-        raise InvalidRequest(
-            f"exceed maximum block range: {limits.max_blocks}", code=-32005
-        )
+        raise InvalidRequest(f"exceed maximum block range: {limits.max_blocks}", code=-32005)
     if len(query.topics) > 4:
         raise InvalidRequest("exceed max topics", code=-32602)
     if len(query.addresses) > limits.max_addresses:

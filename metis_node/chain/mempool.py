@@ -180,7 +180,9 @@ class Mempool:
                     "sender behind a nonce gap",
                 )
         if ahead > 0 and len(self._by_hash) - self._pending >= limits.queued:
-            raise _refusal("full", "txpool is full: too many queued transactions, fill the nonce gap")
+            raise _refusal(
+                "full", "txpool is full: too many queued transactions, fill the nonce gap"
+            )
         if len(self._by_hash) >= limits.transactions or self._bytes + entry.size > limits.bytes:
             self._make_room(entry, queued=ahead > 0)
 
@@ -296,7 +298,7 @@ class Mempool:
                 del self._authorities[authority]
 
     def _update_account(self, account: Account, nonce: int, balance: int) -> Account | None:
-        """Follow the chain: drop what is included or no longer affordable. None: nothing is left."""
+        """Follow the chain: drop what is included or beyond the balance. None: nothing is left."""
         entries = account.entries
         account.balance = balance
         if nonce != account.nonce:
@@ -430,9 +432,7 @@ class Mempool:
         """Sender -> (pending, queued), each by nonce ascending. Copies everything."""
         return {sender: self.content_from(sender) for sender in self._accounts}
 
-    def content_from(
-        self, sender: bytes
-    ) -> tuple[dict[int, Transaction], dict[int, Transaction]]:
+    def content_from(self, sender: bytes) -> tuple[dict[int, Transaction], dict[int, Transaction]]:
         account = self._accounts.get(sender)
         if account is None:
             return {}, {}

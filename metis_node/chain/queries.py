@@ -14,8 +14,7 @@ from metis_node.chain import block_store
 from metis_node.chain.cache import LruCache
 from metis_node.chain.log_index import LogFilter, LogIndex, LogLimits, LogMatch
 from metis_node.errors import InvalidRequest
-from metis_node.storage.tables import be32, be64, record_key, transaction_key
-from metis_node.storage.tables import RECORDS
+from metis_node.storage.tables import RECORDS, be32, be64, record_key, transaction_key
 from metis_node.types.blocks import SealedHeader
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The L1 attributes transaction: first of every L2 block, of OP's deposit type 0x7E.
 
-It calls the predeploy `L1Block` with what the block takes from its L1 origin. Every field is derived
-from the origin and the height, so that a block is rebuilt from L1 without carrying it.
+It calls the predeploy `L1Block` with what the block takes from its L1 origin. Every field is
+derived from the origin and the height, so that a block is rebuilt from L1 without carrying it.
 """
 
 from __future__ import annotations

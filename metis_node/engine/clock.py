@@ -15,5 +15,5 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     async def wait_until_ms(self, due_ms: int) -> None:
-        while (left_ms := due_ms - self.now_ms()) > 0:
+        while (left_ms := due_ms - self.now_ms()) > 0:  # noqa: ASYNC110 (a timer, and steps of time)
             await asyncio.sleep(min(left_ms / 1000, LONGEST_WAIT_S))

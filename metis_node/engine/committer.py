@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Committer:
-    """Imports blocks one at a time on its thread, then tells mempool and subscribers on the loop."""
+    """Imports blocks one at a time on its thread, then tells mempool and feeds on the loop."""
 
     def __init__(self, *, blockchain: Blockchain, mempool: Mempool | None, heads: Heads) -> None:
         self.blockchain = blockchain

@@ -289,4 +289,3 @@ class Intake:
     def _write_journal(self, changes: list[tuple[bytes, bytes | None]]) -> None:
         if self._journal is not None:
             self._journal.write(changes)
-
