@@ -273,16 +273,18 @@ def next_base_fee(parent: Mapping[str, Any]) -> int:
 def rules_json(
     fork: str = "prague",
     *,
+    later_forks: Mapping[int, str] | None = None,  # by the timestamp from which they hold
     chain_id: int = CHAIN_ID,
     system_transactions: bool = False,
     blobs: bool = False,
     max_block_bytes: int = 1 << 20,
 ) -> bytes:
-    """Rules for the engine, with one fork from the beginning."""
+    """Rules for the engine, with `fork` from the beginning."""
+    forks = {0: fork, **(later_forks or {})}
     return orjson.dumps(
         {
             "chain_id": chain_id,
-            "forks": [{"timestamp": 0, "name": fork}],
+            "forks": [{"timestamp": time, "name": name} for time, name in forks.items()],
             "system_transactions": system_transactions,
             "blobs": blobs,
             "max_block_bytes": max_block_bytes,
