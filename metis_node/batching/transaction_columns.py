@@ -406,15 +406,19 @@ class _TransactionReader:
 
 
 class _AddressReader:
-    __slots__ = ("_table", "column")
+    __slots__ = ("_known", "_table", "column")
 
     def __init__(self, column: ColumnReader) -> None:
         self.column = column
         self._table: list[bytes] = []
+        self._known: set[bytes] = set()
 
     def read(self, code: int) -> bytes:
         if code == 0:
             address = self.column.fixed(20)
+            if address in self._known:
+                raise InvalidBatch("column addresses: an address stands there twice")
+            self._known.add(address)
             self._table.append(address)
             return address
         if code > len(self._table):
@@ -442,11 +446,12 @@ class _AmountReader:
         self._position = position + 1
         mantissa = self.mantissas.fixed(self._sizes[position])
         exponent = self._exponents[position]
+        number = int.from_bytes(mantissa, "big")
+        if mantissa[:1] == b"\0" or (number % 10 == 0 and (number or exponent)):
+            raise InvalidBatch("an amount is not in its shortest form")
         if not exponent:
-            if mantissa[:1] == b"\0":
-                raise InvalidBatch("an amount begins with a zero byte")
             return mantissa
-        amount = _minimal(int.from_bytes(mantissa, "big") * 10**exponent)
+        amount = _minimal(number * 10**exponent)
         if len(amount) > WORD:
             raise InvalidBatch("an amount is wider than 256 bits")
         return amount
