@@ -67,7 +67,7 @@ class Blockchain:
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         history_blocks: int = HISTORY_BLOCKS,
     ) -> Blockchain:
-        """Write block 0 into an empty store. Raises InvalidConfig where a chain is there already."""
+        """Write block 0 into an empty store. Raises InvalidConfig where it has a chain."""
         if block_store.read_head(store) is not None:
             raise InvalidConfig(
                 "the database has a chain already: start the node on it, or choose an empty "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from metis_node.types.l1 import L1Origin
@@ -49,4 +50,4 @@ class SoleProposer:
         return True
 
     async def changed(self) -> None:
-        raise AssertionError("the sole proposer never waits for its turn")
+        await asyncio.Event().wait()  # never

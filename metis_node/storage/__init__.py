@@ -1,1 +1,1 @@
-"""The key-value store: port, LevelDB adapter, key layout. Knows keys and bytes, not the protocol."""
+"""The key-value store: port, LevelDB adapter, key layout. Knows bytes, not the protocol."""

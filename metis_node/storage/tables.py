@@ -10,7 +10,7 @@
 | `r` | be64 number | reverse diff of the block | native |
 | `x` | be64 number ‖ be32 index | transaction record (transaction and receipt) | native |
 | `t` | transaction hash | be64 number ‖ be32 index | native |
-| `l` | kind u8 ‖ first 16 bytes of keccak(address or topic) ‖ be64 number | log positions | native |
+| `l` | kind u8 ‖ 16 bytes of keccak(address or topic) ‖ be64 number | log positions | native |
 | `h` | be64 number | header RLP | chain |
 | `H` | block hash | be64 number | chain |
 | `p` | transaction hash | raw local transaction of the mempool | chain |
@@ -18,7 +18,8 @@
 | `v` | blob versioned hash | blob (embedded L1 only) | engine |
 | `M` | name | head, genesis, schema, safe, finalized, ... | all |
 
-Log kinds: 0 address, 1..4 topic at position kind-1. Numbers are big-endian, so key order is block order.
+Log kinds: 0 address, 1..4 topic at position kind-1. Numbers are big-endian, so that key order is
+block order.
 """
 
 from __future__ import annotations
