@@ -1,1 +1,1 @@
-"""One module per JSON-RPC namespace."""
+"""The JSON-RPC methods, one module per namespace or noun; `table.py` gathers them."""

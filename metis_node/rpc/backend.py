@@ -1,0 +1,55 @@
+"""What the RPC serves from: everything it needs of the node, in one value that assembly fills.
+
+The RPC owns none of this; it starts and stops nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+    from prometheus_client import CollectorRegistry
+
+    from metis_node.chain.blockchain import Blockchain
+    from metis_node.chain.mempool import Mempool
+    from metis_node.chain.queries import Queries
+    from metis_node.engine.heads import Heads, PendingTransactions
+    from metis_node.engine.intake import Intake
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One condition of readiness. `problem` returns None, or what is wrong and how to mend it."""
+
+    name: str
+    problem: Callable[[], str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The node as the RPC sees it. Callables answer at once, from memory, on the event loop."""
+
+    client_version: str  # as web3_clientVersion: name/version/platform/language
+    blockchain: Blockchain
+    queries: Queries
+    mempool: Mempool
+    intake: Intake
+    heads: Heads
+    pending: PendingTransactions
+    readers: ThreadPoolExecutor
+    registry: CollectorRegistry
+    allow_unprotected: bool = False  # legacy transactions without chain id (EIP-155)
+    sync_status: Callable[[], Json | None] = lambda: None  # eth_syncing's object; None: in sync
+    l1_status: Callable[[], Json | None] = lambda: None
+    batches: Callable[[], Json | None] = lambda: None
+    transaction_batch: Callable[[int], Json | None] = field(default=lambda _number: None)
+    peer_count: Callable[[], int] = lambda: 0
+    checks: Sequence[Check] = ()
+    routers: Sequence[APIRouter] = ()  # e.g. the embedded L1's beacon routes
+    extra_methods: Sequence[Any] = ()  # `rpc.method.Method`s of the composition's own
