@@ -1,0 +1,210 @@
+//! `Scene`: the state, block and rules that one request executes on, with its overrides applied.
+
+use revm::DatabaseRef;
+use revm::context::result::{ExecutionResult, ResultAndState};
+use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, TxEnv};
+use revm::database::CacheDB;
+use revm::handler::instructions::EthInstructions;
+use revm::handler::{EthFrame, ExecuteEvm, MainContext};
+use revm::inspector::{InspectEvm, Inspector};
+use revm::interpreter::interpreter::EthInterpreter;
+use serde_json::Value;
+
+use super::block_override::BlockOverride;
+use super::fields;
+use super::precompiles::{CallPrecompiles, Moved};
+use super::refusal::{CallError, Refusal};
+use super::request::{CallRequest, relax};
+use super::state_override;
+use super::watch::{Bounds, Stop, Watch};
+use super::words::{self, Fault};
+use crate::errors::Error;
+use crate::evm::rules::Rules;
+
+/// Frames that a fresh EVM has room for; deeper calls allocate.
+const FRAMES: usize = 8;
+
+/// The context that requests execute in: reads go through the request's own cache.
+pub type CallContext<'a, V> = Context<BlockEnv, TxEnv, CfgEnv, &'a mut CacheDB<V>>;
+
+/// The EVM of a request, with inspector `I`.
+pub type CallEvm<'a, V, I> = Evm<
+    CallContext<'a, V>,
+    I,
+    EthInstructions<EthInterpreter, CallContext<'a, V>>,
+    CallPrecompiles,
+    EthFrame<EthInterpreter>,
+>;
+
+/// State, block and rules of one request. Nothing that happens here reaches the chain.
+pub struct Scene<V> {
+    pub db: CacheDB<V>,
+    pub cfg: CfgEnv,
+    pub block: BlockEnv,
+    pub moved: Option<Moved>,
+}
+
+/// What one execution gave.
+#[derive(Debug)]
+pub struct Run {
+    pub result: ExecutionResult,
+    pub fault: Fault,
+}
+
+impl<V: DatabaseRef<Error: Into<Error>>> Scene<V> {
+    /// The scene of a block whose rules are relaxed as those of eth_call are.
+    pub fn new(view: V, rules: &Rules, block: BlockEnv) -> Self {
+        let mut cfg = rules.cfg_env(block.timestamp.saturating_to());
+        relax(&mut cfg);
+        Self {
+            db: CacheDB::new(view),
+            cfg,
+            block,
+            moved: None,
+        }
+    }
+
+    /// The same with overrides, given as the JSON arguments of eth_call.
+    pub fn with_overrides(
+        view: V,
+        rules: &Rules,
+        mut block: BlockEnv,
+        state: Option<&[u8]>,
+        block_overrides: Option<&[u8]>,
+    ) -> Result<Self, CallError> {
+        if let Some(json) = block_overrides {
+            let value = fields::parse(json, "blockOverrides")?;
+            BlockOverride::parse(&value, "blockOverrides")?.apply(&mut block)?;
+        }
+        let mut scene = Self::new(view, rules, block);
+        if let Some(json) = state {
+            scene.override_state(&fields::parse(json, "stateOverrides")?)?;
+        }
+        Ok(scene)
+    }
+
+    fn override_state(&mut self, value: &Value) -> Result<(), CallError> {
+        let overrides = state_override::parse(value, "stateOverrides")?;
+        let spec = self.cfg.spec;
+        state_override::apply(
+            &overrides,
+            &mut self.db,
+            &mut self.moved,
+            || CallPrecompiles::table(spec),
+            state_override::PLAIN_CODES,
+        )
+    }
+
+    /// An EVM on this scene.
+    pub fn evm<I>(&mut self, inspector: I) -> CallEvm<'_, V, I> {
+        let spec = self.cfg.spec;
+        let ctx = Context::mainnet()
+            .with_db(&mut self.db)
+            .with_cfg(self.cfg.clone())
+            .with_block(self.block.clone());
+        Evm {
+            ctx,
+            inspector,
+            instruction: EthInstructions::new_mainnet_with_spec(spec),
+            precompiles: CallPrecompiles::new(spec, self.moved.clone()),
+            frame_stack: FrameStack::new_prealloc(FRAMES),
+        }
+    }
+
+    /// Executes `tx` and forgets its changes. `request` gives the words of refusals.
+    pub fn run(
+        &mut self,
+        request: &CallRequest,
+        tx: TxEnv,
+        bounds: Bounds,
+    ) -> Result<Run, CallError> {
+        if bounds.any() {
+            return self.run_watched(request, tx, bounds);
+        }
+        let gas_limit = tx.gas_limit;
+        let outcome = self.evm(()).transact_one(tx.clone());
+        let result = outcome.map_err(|error| self.refuse(request, gas_limit, error))?;
+        match &result {
+            ExecutionResult::Halt { reason, .. } if words::names_instruction(reason) => {
+                self.run_watched(request, tx, bounds)
+            }
+            _ => Ok(Run {
+                result,
+                fault: Fault::default(),
+            }),
+        }
+    }
+
+    fn run_watched(
+        &mut self,
+        request: &CallRequest,
+        tx: TxEnv,
+        bounds: Bounds,
+    ) -> Result<Run, CallError> {
+        let gas_limit = tx.gas_limit;
+        let mut evm = self.evm(Watch::new(bounds));
+        let outcome = evm.inspect_one_tx(tx);
+        let watch = evm.inspector;
+        let result = outcome.map_err(|error| self.refuse(request, gas_limit, error))?;
+        stopped(watch.stop(), bounds)?;
+        Ok(Run {
+            result,
+            fault: watch.fault(),
+        })
+    }
+
+    /// Executes `tx` under `inspector`, which the caller gets back with the changes of state.
+    pub fn inspect<I>(
+        &mut self,
+        request: &CallRequest,
+        tx: TxEnv,
+        bounds: Bounds,
+        inspector: I,
+    ) -> Result<(ResultAndState, I), CallError>
+    where
+        I: for<'a> Inspector<CallContext<'a, V>, EthInterpreter>,
+    {
+        let gas_limit = tx.gas_limit;
+        let mut evm = self.evm((Watch::new(bounds), inspector));
+        let outcome = evm.inspect_tx(tx);
+        let (watch, inspector) = evm.inspector;
+        let outcome = outcome.map_err(|error| self.refuse(request, gas_limit, error))?;
+        stopped(watch.stop(), bounds)?;
+        Ok((outcome, inspector))
+    }
+
+    fn refuse(
+        &self,
+        request: &CallRequest,
+        gas_limit: u64,
+        error: revm::context::result::EVMError<V::Error>,
+    ) -> CallError {
+        CallError::from_evm(error, |invalid| {
+            let offer = request.offer(gas_limit, &self.block);
+            let words = words::invalid_transaction(invalid, &offer);
+            Refusal::refused(format!("err: {words} (supplied gas {gas_limit})"))
+        })
+    }
+}
+
+/// Turns a bound that was reached into an error.
+pub fn stopped(stop: Option<Stop>, bounds: Bounds) -> Result<(), CallError> {
+    let timeout = bounds
+        .deadline
+        .map(|deadline| deadline.timeout)
+        .unwrap_or_default();
+    match stop {
+        None => Ok(()),
+        Some(Stop::Steps) => Err(CallError::OutOfSteps),
+        Some(Stop::Deadline) => Err(Refusal::refused(format!(
+            "execution aborted (timeout = {})",
+            words::duration(timeout)
+        ))
+        .into()),
+        Some(Stop::Bytes) => Err(Refusal::refused(format!(
+            "trace too large: more than {} bytes",
+            bounds.bytes.unwrap_or_default()
+        ))
+        .into()),
+    }
+}
