@@ -37,7 +37,27 @@ from tests.vectors.world import World
 
 CHAIN_LENGTH = 20  # blocks before a new genesis: the specification slows down with its state
 BLOCK_TRANSACTIONS = 40  # candidates per block
-PLANS = ("prague", "osaka", "prague to osaka")
+EXCESS_BLOB_GAS = 40_000_000  # of a genesis with blobs: a price at which blobs cost something
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The rules of one generated chain."""
+
+    fork: str
+    later_fork: str = ""
+    blobs: bool = False
+
+
+PLANS = (
+    Plan(fork="prague"),
+    Plan(fork="osaka"),
+    Plan(fork="prague", later_fork="osaka"),
+    Plan(fork="prague", blobs=True),
+    Plan(fork="osaka", blobs=True),
+)
+
+_COMMITMENTS = ("transactions_root", "receipts_root", "logs_bloom")
 
 # Where the specification names one fault, the engine must name the same.
 _CODES = {
@@ -131,23 +151,25 @@ class _Comparison:
     """One chain, executed by both sides."""
 
     def __init__(
-        self, plan: str, rng: Random, report: Report, recorder: Recorder, pairing_chance: float
+        self, plan: Plan, rng: Random, report: Report, recorder: Recorder, pairing_chance: float
     ) -> None:
         self._rng, self._report, self._recorder = rng, report, recorder
-        self._name = f"{plan}, chain {report.blocks // CHAIN_LENGTH}"
-        first, _, second = plan.partition(" to ")
-        self._oracle = Oracle(first, CHAIN_ID)
+        self._plan = plan
+        self._oracle = Oracle(plan.fork, CHAIN_ID)
         self._world = World(rng, self._oracle)
-        self._generator = Generator(self._world, pairing_chance=pairing_chance)
-        self._next_fork = second
-        self._switch_time = 0
-        self._chain = self._genesis(first)
-
-    def _genesis(self, fork: str) -> Chain:
+        self._generator = Generator(self._world, pairing_chance=pairing_chance, blobs=plan.blobs)
         self._switch_time = GENESIS_TIME + 6 * CHAIN_LENGTH // 2
-        later = {self._switch_time: self._next_fork} if self._next_fork else None
-        rules = rules_json(fork, later_forks=later, max_block_bytes=1 << 24)
-        chain = new_chain(alloc=_allocation(self._oracle), rules=rules)
+        self._chain = self._genesis()
+
+    def _genesis(self) -> Chain:
+        plan = self._plan
+        later = {self._switch_time: plan.later_fork} if plan.later_fork else None
+        rules = rules_json(plan.fork, later_forks=later, blobs=plan.blobs, max_block_bytes=1 << 24)
+        chain = new_chain(
+            alloc=_allocation(self._oracle),
+            rules=rules,
+            excess_blob_gas=EXCESS_BLOB_GAS if plan.blobs else 0,
+        )
         self._expect("genesis state root", _root(chain.head), self._oracle.state_root())
         return chain
 
@@ -170,9 +192,6 @@ class _Comparison:
     def _fill(self, count: int) -> FilledBlock:
         template = self._template()
         of = header_fields(template)
-        if self._next_fork and of["timestamp"] >= self._switch_time:
-            self._oracle.switch_fork(self._next_fork)
-            self._next_fork = ""
         context = _context(of, self._chain.headers)
         self._world.context = context
         self._oracle.begin_block(context)
@@ -203,10 +222,14 @@ class _Comparison:
         )
 
     def _template(self) -> bytes:
-        head = header_fields(self._chain.head)
+        time = header_fields(self._chain.head)["timestamp"] + self._rng.randrange(1, 13)
+        later = self._plan.later_fork
+        if later not in ("", self._oracle.fork) and time >= self._switch_time:
+            self._oracle.switch_fork(later)
         return child_template(
             self._chain.head,
-            timestamp=head["timestamp"] + self._rng.randrange(1, 13),
+            timestamp=time,
+            excess_blob_gas=self._oracle.next_excess_blob_gas(self._chain.head),
             beneficiary=self._rng.choice([b"\xfb" * 20, self._world.sender().address]),
             mix_hash=self._rng.randbytes(32),
             parent_beacon_block_root=self._rng.randbytes(32),
@@ -267,7 +290,8 @@ class _Comparison:
         raws = [candidate.raw for candidate in filled.candidates]
         decoded: list[_native.Transaction] = []
         places: list[int] = []
-        for index, item in enumerate(_native.decode_transactions(raws, chain_id=CHAIN_ID)):
+        items = _native.decode_transactions(raws, chain_id=CHAIN_ID, allow_blobs=self._plan.blobs)
+        for index, item in enumerate(items):
             if not isinstance(item, tuple):
                 decoded.append(item)
                 places.append(index)
@@ -301,8 +325,10 @@ class _Comparison:
 
     def _compare_block(self, filled: FilledBlock, prepared: _native.Prepared) -> None:
         header = header_fields(prepared.header)
-        for name in ("transactions_root", "receipts_root", "logs_bloom", "gas_used"):
+        for name in (*_COMMITMENTS, "gas_used", "blob_gas_used"):
             self._expect(name, header[name], getattr(filled.result, name))
+        excess = header_fields(filled.template)["excess_blob_gas"]
+        self._expect("excess blob gas", header["excess_blob_gas"], excess)
         if header["state_root"] != filled.result.state_root:
             self._differ(f"state root\n{self._state_differences()}")
 
@@ -334,7 +360,7 @@ class _Comparison:
         )
 
     def _differ(self, what: str) -> None:
-        place = f"seed {self._report.seed}, {self._name}, block {self._report.blocks}"
+        place = f"seed {self._report.seed}, {self._plan}, block {self._report.blocks}"
         self._report.differences.append(f"{place} [{self._oracle.fork}]: {what}")
 
 

@@ -42,7 +42,8 @@ class Call:
     kind: int | None = None  # transaction type, if it matters
     max_fee_per_gas: int | None = None
     priority_fee_per_gas: int | None = None
-    chain_id: int = factories.CHAIN_ID
+    blob_hashes: tuple[bytes, ...] = ()
+    max_fee_per_blob_gas: int = GWEI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Candidate:
 class Generator:
     """Chooses scenarios by weight. One per chain."""
 
-    def __init__(self, world: World, *, pairing_chance: float = 0.02) -> None:
+    def __init__(self, world: World, *, pairing_chance: float = 0.02, blobs: bool = False) -> None:
         self._world = world
         self._rng = world.rng
         self._pairing_chance = pairing_chance
@@ -86,6 +87,8 @@ class Generator:
             (self._large_gas_limit, 1),
             (self._refused, 6),
         ]
+        if blobs:
+            self._scenarios.append((self._carry_blobs, 8))
 
     def next(self) -> Candidate:
         """A transaction for the state as it is now."""
@@ -296,6 +299,29 @@ class Generator:
             ]
         )
 
+    # --- scenarios: blobs (EIP-4844) ---
+
+    def _carry_blobs(self) -> Call:
+        """One to three blobs, now and then a number, version or price that is refused."""
+        count = self._rng.choice([1, 1, 2, 3])
+        call = replace(
+            self._random_call(),
+            scenario="blobs",
+            kind=3,
+            blob_hashes=tuple(b"\x01" + self._rng.randbytes(31) for _ in range(count)),
+            max_fee_per_blob_gas=self._rng.choice([GWEI, 10**6]),
+        )
+        if self._rng.random() > 0.15:
+            return call
+        return self._rng.choice(
+            [
+                replace(call, blob_hashes=()),
+                replace(call, blob_hashes=call.blob_hashes * 7),
+                replace(call, blob_hashes=(b"\x02" + bytes(31),)),
+                replace(call, max_fee_per_blob_gas=1),
+            ]
+        )
+
     # --- scenarios: gas and refusals ---
 
     def _gas_edge(self) -> Call:
@@ -385,6 +411,10 @@ class Generator:
         }
         if kind == 2:
             return factories.sign_dynamic_fee(sender, **fees, **fields)
+        if kind == 3:
+            fees["max_fee_per_blob_gas"] = call.max_fee_per_blob_gas
+            fees["blob_hashes"] = call.blob_hashes
+            return factories.sign_blob(sender, **fees, **fields)
         tuples = list(call.authorizations)
         return factories.sign_set_code(sender, authorizations=tuples, **fees, **fields)
 

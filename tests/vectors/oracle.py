@@ -96,6 +96,7 @@ class Oracle:
         self._fork, self._state, self._trie = load("fork"), load("state"), load("trie")
         self._vm, self._types, self._blocks = load("vm"), load("fork_types"), load("blocks")
         self._transactions, self._bloom = load("transactions"), load("bloom")
+        self._gas = load("vm.gas")
 
     # --- state ---
 
@@ -147,6 +148,11 @@ class Oracle:
             self.set_account(address, balance=balance, nonce=nonce, code=code, storage=storage)
 
     # --- blocks ---
+
+    def next_excess_blob_gas(self, parent: bytes) -> int:
+        """EIP-4844 and, from Osaka, EIP-7918, after the header `parent`."""
+        header = rlp.decode_to(self._blocks.Header, Bytes(parent))
+        return int(self._gas.calculate_excess_blob_gas(header))
 
     def begin_block(self, context: BlockContext) -> None:
         """Open a block and make the system calls of EIPs 4788 and 2935."""
