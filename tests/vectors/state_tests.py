@@ -32,9 +32,6 @@ _FAMILIES = {
     "TransactionException.TYPE_3_TX_INVALID_BLOB_VERSIONED_HASH": {"invalid", "malformed"},
 }
 
-# A state test's BLOCKHASH(n) is keccak of n in decimal.
-_PARENT_HASH_OF = b"%d"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -94,13 +91,22 @@ def _compare(case: Case) -> str | None:
 def open_chain(test: dict[str, Any], fork: str) -> Chain:
     """A chain whose only block is the parent of the test's block, holding the test's pre-state."""
     env = test["env"]
-    return new_chain(
+    chain = new_chain(
         alloc=orjson.dumps(test["pre"]),
         rules=rules_json(fork.lower(), chain_id=CHAIN_ID, blobs=True),
-        number=number(env["currentNumber"]) - 1,
         timestamp=max(number(env["currentTimestamp"]) - 1, 0),
         gas_limit=number(env["currentGasLimit"]),
     )
+    height = number(env["currentNumber"]) - 1
+    return chain if height == 0 else _raised(chain, height)
+
+
+def _raised(chain: Chain, height: int) -> Chain:
+    """The same state as that of block `height`."""
+    header = header_rlp(**{**header_fields(chain.head), "number": height})
+    engine = _native.Engine(chain.rules, chain.store.get_many)
+    engine.open(height, header)
+    return Chain(engine, chain.store, chain.rules, [header])
 
 
 def _build(chain: Chain, case: Case) -> tuple[str | None, _native.Built | None]:
