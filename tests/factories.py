@@ -18,13 +18,14 @@ from eth_hash.auto import keccak
 
 from metis_node import _native
 from metis_node.storage import tables
+from metis_node.storage.kv import KeyValueStore
+from metis_node.storage.memory import MemoryStore
 from metis_node.types.primitives import (
     EMPTY_OMMERS_HASH,
     EMPTY_REQUESTS_HASH,
     EMPTY_TRIE_ROOT,
     ZERO_HASH,
 )
-from tests.fakes.dict_store import DictStore
 
 CHAIN_ID = 1337
 GWEI = 10**9
@@ -324,10 +325,10 @@ def funded(count: int, wei: int = 1_000_000 * ETHER) -> dict[bytes, int]:
 
 @dataclass(slots=True)
 class Chain:
-    """An engine over a dict store and its head: every block is built, verified, written."""
+    """An engine over a store and its head: every block is built, verified, written."""
 
     engine: _native.Engine
-    store: DictStore
+    store: KeyValueStore
     rules: bytes
     headers: list[bytes] = field(default_factory=list)
 
@@ -383,11 +384,12 @@ class Chain:
         self.engine.commit(prepared)
         self.headers.append(prepared.header)
 
-    def reopened(self) -> Chain:
-        """A second engine that continues at the head from the store alone."""
-        engine = _native.Engine(self.rules, self.store.get_many)
+    def reopened(self, store: KeyValueStore | None = None) -> Chain:
+        """A second engine that continues at the head from the store alone (or from another)."""
+        store = store or self.store
+        engine = _native.Engine(self.rules, store.get_many)
         engine.open(self.number, self.head)
-        return Chain(engine, self.store, self.rules, list(self.headers))
+        return Chain(engine, store, self.rules, list(self.headers))
 
 
 def new_chain(
@@ -395,11 +397,15 @@ def new_chain(
     *,
     alloc: bytes | None = None,
     rules: bytes | None = None,
+    store: KeyValueStore | None = None,
     **genesis: Any,
 ) -> Chain:
-    """A chain at genesis. Without `alloc`, the first ten test keys hold a million ether each."""
+    """A chain at genesis, in memory unless `store` is given.
+
+    Without `alloc`, the first ten test keys hold a million ether each.
+    """
     rules = rules or rules_json(fork)
-    store = DictStore()
+    store = store or MemoryStore()
     chain = Chain(_native.Engine(rules, store.get_many), store, rules)
     template = header_rlp(**genesis)
     chain._commit(chain.engine.genesis(template, alloc or alloc_json(funded(10))))

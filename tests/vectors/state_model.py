@@ -14,6 +14,7 @@ from eth_hash.auto import keccak
 
 from metis_node import _native
 from metis_node.storage import tables
+from metis_node.storage.kv import KeyValueStore
 from tests.factories import Chain, alloc_json, funded, key, new_chain, sign_dynamic_fee
 from tests.vectors.assembler import Program, init_code
 from tests.vectors.reference_trie import Nodes, independent_root, root_and_nodes
@@ -59,9 +60,11 @@ class StateModel:
     nonce: int = 0
 
     @classmethod
-    def new(cls) -> StateModel:
+    def new(cls, store: KeyValueStore | None = None) -> StateModel:
         alloc = alloc_json(funded(1, 10**30), code={FACTORY: _factory()})
-        chain = new_chain("shanghai", alloc=alloc, gas_limit=_GAS_LIMIT, base_fee_per_gas=7)
+        chain = new_chain(
+            "shanghai", alloc=alloc, store=store, gas_limit=_GAS_LIMIT, base_fee_per_gas=7
+        )
         return cls(chain, [None] * CONTRACTS)
 
     # --- steps: each is one transaction of the next block ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from metis_node import _native
 from metis_node.errors import InvalidRequest
 from metis_node.storage import tables
+from metis_node.storage.kv import Reader
+from metis_node.storage.leveldb import open_store
 from tests.factories import Chain, header_fields
-from tests.fakes.dict_store import DictStore
 from tests.vectors.state_model import CONTRACTS, StateModel, address
 
 Step = Callable[[StateModel], None]
@@ -35,17 +37,22 @@ def check(model: StateModel) -> None:
     assert stored_nodes(model.chain.store) == expected
 
 
-def stored_nodes(store: DictStore) -> dict[bytes, bytes]:
+def stored_nodes(store: Reader) -> dict[bytes, bytes]:
     """Every trie node in the store."""
     prefixes = (tables.ACCOUNT_TRIE, tables.STORAGE_TRIE)
-    return {key: value for key, value in store.values.items() if key[:1] in prefixes}
+    return {key: value for prefix in prefixes for key, value in under(store, prefix)}
 
 
-def rebuilt_root(store: DictStore) -> bytes:
+def under(store: Reader, prefix: bytes) -> list[tuple[bytes, bytes]]:
+    """All pairs of one table."""
+    return list(store.iterate(prefix, bytes((prefix[0] + 1,))))
+
+
+def rebuilt_root(store: Reader) -> bytes:
     """The root that the flat tables alone give, a few rows at a time."""
 
     def chunks(prefix: bytes) -> Callable[[], list[tuple[bytes, bytes]] | None]:
-        rows = [(prefix + key, value) for key, value in store.under(prefix).items()]
+        rows = under(store, prefix)
         pieces = iter([rows[at : at + 7] for at in range(0, len(rows), 7)])
         return lambda: next(pieces, None)
 
@@ -137,6 +144,28 @@ def test_destroyed_and_created_again_in_one_block() -> None:
     check(model)
 
 
+def test_reopened_from_disk(tmp_path: Path) -> None:
+    """The same over LevelDB, closed and opened again after every block."""
+    rng = Random(11)
+    store = open_store(tmp_path)
+    model = StateModel.new(store)
+    for index in range(CONTRACTS):
+        model.create(index)
+    for _ in range(8):
+        for _ in range(4):
+            slots = {rng.randrange(60): rng.choice([0, 1, 2**255]) for _ in range(20)}
+            model.write(rng.randrange(CONTRACTS), slots)
+        model.destroy(rng.randrange(CONTRACTS))
+        model.create(rng.randrange(CONTRACTS))
+        model.pay(rng.randbytes(20), 5)
+        model.commit()
+        store.close()
+        store = open_store(tmp_path, create=False)
+        model.chain = model.chain.reopened(store)
+        check(model)
+    store.close()
+
+
 # --- the life of a block ----------------------------------------------------------------------
 
 
@@ -145,12 +174,12 @@ def test_an_aborted_block_leaves_nothing() -> None:
     model.create(0)
     model.write(0, {1: 1})
     built = model.seal()
-    before = dict(model.chain.store.values)
+    before = list(model.chain.store.iterate(b"", b"\xff"))
     prepared = model.chain.engine.verify(built.header, built.transactions)
     model.chain.engine.begin_write(prepared)
     model.chain.engine.abort(prepared)
     assert model.chain.engine.head_number == 0
-    assert model.chain.store.values == before
+    assert list(model.chain.store.iterate(b"", b"\xff")) == before
     model.chain.accept(built.header, built.transactions)
     check(model)
 
@@ -184,8 +213,7 @@ def test_recent_blocks_can_be_read_and_older_ones_are_refused() -> None:
         assert int.from_bytes(found, "big") == held[at]
     with pytest.raises(InvalidRequest, match="required historical state unavailable"):
         model.chain.engine.storage(address(0), slot, head - 6)
-    kept = [key for key in model.chain.store.values if key[:1] == tables.REVERSE_DIFFS]
-    assert len(kept) <= 5
+    assert len(under(model.chain.store, tables.REVERSE_DIFFS)) <= 5
     check(model)
 
 
