@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metis_node.chain.queries import Queries
 from metis_node.errors import InvalidRequest
 from metis_node.rpc.errors import REFUSED
 from metis_node.rpc.hexadecimal import Params, fixed, invalid, kind, quantity_of
 from metis_node.types.blocks import SealedHeader
+
+if TYPE_CHECKING:
+    from metis_node.chain.queries import Queries
 
 TAGS = frozenset(("latest", "pending", "safe", "finalized", "earliest"))
 MAX_NUMBER = (1 << 63) - 1  # geth's rpc.BlockNumber is signed

@@ -47,6 +47,7 @@ USED_OF_UVICORN = (
     "shutdown",
 )
 ROOT = b"/"
+OFFER_HEADERS = (b"upgrade", b"connection", b"http2-settings")
 JOINED_BELOW = 65_536  # larger bodies are written apart from their head, without a copy
 LINGER_S = 2.0  # a refused connection stays open, so that its client can read why
 DISCARDED_BYTES = 64 << 20  # read of a refused body before the connection is cut
@@ -142,6 +143,7 @@ class Front(HttpToolsProtocol):
         self._exchanges: deque[Exchange] = deque()
         self._session = Session("")
         self._ours = False  # the request being read goes the short way
+        self._offered = False  # the request offers to leave HTTP/1.1, see `_upgrade`
         self._refused = False  # the rest of the connection is read and thrown away
         self._in_head = True
         self._head_bytes = 0
@@ -240,10 +242,18 @@ class Front(HttpToolsProtocol):
         if self._should_upgrade():
             self.handle_websocket_upgrade()
             return
-        # Another protocol was offered (h2c): stay with HTTP/1.1. The old parser has stopped.
+        # Another protocol was offered (h2c): stay with HTTP/1.1. The parser has stopped before the
+        # body, so a new one reads the request again, without the offer.
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(400, errors.INVALID_REQUEST, "CONNECT is not served here")
+            return
         self.parser = httptools.HttpRequestParser(self)
-        if rest:
-            self.data_received(rest)
+        self._offered = False
+        kept = [pair for pair in self.headers if pair[0].lower() not in OFFER_HEADERS]
+        lines = [b"%s %s HTTP/1.1\r\n" % (method, self.url)]
+        lines += [b"%s: %s\r\n" % pair for pair in kept]
+        self.data_received(b"".join([*lines, b"\r\n", rest]))
 
     def _get_upgrade(self) -> bytes | None:
         self.headers = [(name.lower(), value) for name, value in self.headers]
@@ -276,13 +286,14 @@ class Front(HttpToolsProtocol):
         if self._refused:
             self._ours = True
             return
+        if parser.should_upgrade() and not self._should_upgrade():
+            self._offered = True
+            return
         if not self.desk.host_allowed(self._host):
             self._refuse(403, errors.REFUSED, "invalid host specified")
             return
         self._ours = (
-            self.url == ROOT
-            and parser.get_method() == b"POST"
-            and not (parser.should_upgrade() and self._should_upgrade())
+            self.url == ROOT and parser.get_method() == b"POST" and not parser.should_upgrade()
         )
         if not self._ours:
             self._take_uvicorns_way()
@@ -309,6 +320,8 @@ class Front(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_head = True
+        if self._offered:
+            return
         if not self._ours:
             super().on_message_complete()
         elif not self._refused:
