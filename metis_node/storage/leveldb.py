@@ -40,14 +40,29 @@ class _Reads:
     def iterate(
         self, start: bytes, stop: bytes, *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        with self._source.iterator(start=start, stop=stop, reverse=reverse) as pairs:
+        if reverse:
+            yield from self._reversed(start, stop)
+            return
+        with self._source.iterator(start=start, stop=stop) as pairs:
             yield from pairs
 
     def keys(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[bytes]:
-        with self._source.iterator(
-            start=start, stop=stop, reverse=reverse, include_value=False
-        ) as keys:
+        if reverse:
+            yield from (key for key, _ in self._reversed(start, stop))
+            return
+        with self._source.iterator(start=start, stop=stop, include_value=False) as keys:
             yield from keys
+
+    def _reversed(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Without plyvel's own lower bound: with one, a reverse iterator over a range whose only
+        key is `start` gives nothing (plyvel 1.5.1)."""
+        if start >= stop:
+            return
+        with self._source.iterator(stop=stop, reverse=True) as pairs:
+            for key, value in pairs:
+                if key < start:
+                    return
+                yield key, value
 
 
 class LevelSnapshot(_Reads):
