@@ -1,0 +1,96 @@
+"""One L1 endpoint: a request, an answer, and how long to leave it alone after it failed.
+
+The only place that makes a web3 provider. web3 is imported when the first provider is made, so that
+a node without an L1 does not carry it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from metis_node.errors import Invalid, Temporary
+
+if TYPE_CHECKING:
+    from web3 import AsyncWeb3
+
+# JSON-RPC codes and words with which endpoints say "not now" rather than "no".
+OVERLOAD_CODES = frozenset({-32005, -32016, -32097, 429})
+OVERLOAD_WORDS = ("rate limit", "too many requests", "capacity", "timeout", "try again", "syncing")
+
+
+class CallRefused(Invalid):
+    """The L1 understood a call and refused it. `code` and `message` are its own."""
+
+    def __init__(self, message: str, *, code: int, method: str, endpoint: str) -> None:
+        super().__init__(message, code=code, method=method, endpoint=endpoint)
+        self.code = code
+
+
+class EndpointFailed(Temporary):
+    """An endpoint that did not answer, or not with what was asked for."""
+
+
+class Endpoint:
+    """See the module. `name` is the URL without credentials and path, for messages."""
+
+    def __init__(self, url: str, *, timeout_s: float) -> None:
+        parts = urlsplit(url)
+        self.name = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        self.failures = 0  # in a row
+        self.retry_at = 0.0  # loop time before which others are asked first
+        self.checked = False  # its chain id was asked and is right
+        self._url = url
+        self._timeout_s = timeout_s
+        self._web3: AsyncWeb3[Any] | None = None
+
+    async def request(self, method: str, params: list[Any]) -> Any:
+        """The `result` member. CallRefused or EndpointFailed."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._provider().make_request(method, params)
+        except TimeoutError:
+            raise EndpointFailed(
+                f"L1 endpoint {self.name} did not answer {method} within {self._timeout_s:g} s"
+            ) from None
+        except Exception as error:
+            # web3 passes on whatever aiohttp and its JSON decoder raise: all of it is this endpoint
+            raise EndpointFailed(
+                f"L1 endpoint {self.name} failed at {method}: {type(error).__name__}: {error}"
+            ) from error
+        return self._result(method, answer)
+
+    async def aclose(self) -> None:
+        if self._web3 is not None:
+            await self._web3.provider.disconnect()
+            self._web3 = None
+
+    def _provider(self) -> Any:
+        if self._web3 is None:
+            from aiohttp import ClientTimeout
+            from web3 import AsyncHTTPProvider, AsyncWeb3
+
+            provider = AsyncHTTPProvider(
+                self._url,
+                request_kwargs={"timeout": ClientTimeout(total=self._timeout_s)},
+                exception_retry_configuration=None,
+            )
+            self._web3 = AsyncWeb3(provider)
+        return self._web3.provider
+
+    def _result(self, method: str, answer: Any) -> Any:
+        if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
+            raise EndpointFailed(f"L1 endpoint {self.name}: the answer to {method} is no JSON-RPC")
+        error = answer.get("error")
+        if error is None:
+            return answer.get("result")
+        code, message = -32603, str(error)
+        if isinstance(error, dict):
+            message = str(error.get("message", error))
+            if isinstance(error.get("code"), int):
+                code = error["code"]
+        lowered = message.lower()
+        if code in OVERLOAD_CODES or any(word in lowered for word in OVERLOAD_WORDS):
+            raise EndpointFailed(f"L1 endpoint {self.name} is overloaded at {method}: {message}")
+        raise CallRefused(message, code=code, method=method, endpoint=self.name)
