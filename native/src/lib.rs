@@ -1,6 +1,8 @@
 //! `metis_node._native`: EVM execution, state trie, hashing, signature recovery. See `_native.pyi`.
 
+pub mod blocks;
 pub mod calls;
+pub mod convert;
 pub mod engine;
 pub mod errors;
 pub mod evm;
@@ -8,7 +10,11 @@ pub mod guard;
 pub mod hashing;
 pub mod header;
 pub mod kv;
+pub mod records;
 pub mod state;
+pub mod system;
+pub mod transaction;
+pub mod verification;
 
 use pyo3::prelude::*;
 
@@ -17,7 +23,20 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(hashing::keccak256, m)?)?;
     m.add_function(wrap_pyfunction!(hashing::keccak256_many, m)?)?;
     m.add_function(wrap_pyfunction!(hashing::ordered_trie_root, m)?)?;
+    m.add_function(wrap_pyfunction!(
+        transaction::python::decode_transactions,
+        m
+    )?)?;
+    m.add_class::<transaction::python::PyTransaction>()?;
+    m.add_function(wrap_pyfunction!(records::python::decode_log_positions, m)?)?;
+    m.add_class::<records::python::PyRecord>()?;
+    m.add_class::<records::python::PyLog>()?;
+    m.add_class::<system::PySystemTransaction>()?;
     m.add_class::<engine::Engine>()?;
+    m.add_class::<blocks::PyBuilt>()?;
+    m.add_class::<blocks::PySkipped>()?;
+    m.add_class::<blocks::PyPrepared>()?;
+    m.add_function(wrap_pyfunction!(verification::verify_state, m)?)?;
     m.add_class::<calls::methods::CallResult>()?;
     Ok(())
 }

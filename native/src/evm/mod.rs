@@ -1,3 +1,9 @@
 //! Ethereum execution over revm: chain rules, blocks, the system transaction.
 
+pub mod block;
+pub mod execute;
+pub mod genesis;
+pub mod handler;
+pub mod refusal;
 pub mod rules;
+mod seal;
