@@ -59,8 +59,8 @@ def import_key(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A keystore, or a file of mode 0600 with a private key in hexadecimal; - reads the "
-            "private key from standard input.",
+            help="A keystore, or a file of mode 0600 with a private key in hexadecimal; - "
+            "reads the private key from standard input.",
             allow_dash=True,
         ),
     ],

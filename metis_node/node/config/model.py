@@ -40,13 +40,10 @@ class Chain(Section):
 
 class Storage(Section):
     block_cache_mb: int = Field(
-        default=32, ge=1, le=65_536, description="LevelDB's cache of uncompressed blocks, MiB"
+        default=64, ge=1, le=65_536, description="LevelDB's cache of uncompressed blocks, MiB"
     )
     write_buffer_mb: int = Field(
-        default=16, ge=1, le=1_024, description="LevelDB's write buffer, MiB; two may exist at once"
-    )
-    max_open_files: int = Field(
-        default=512, ge=64, le=65_536, description="table files that LevelDB keeps open"
+        default=32, ge=1, le=1_024, description="LevelDB's write buffer, MiB; two may exist at once"
     )
     state_cache_mb: int = Field(
         default=64,
@@ -67,12 +64,6 @@ class Sequencer(Section):
     fee_recipient: AddressHex = Field(
         default=DEVNET_BENEFICIARY, description="address that earns the fees of blocks built here"
     )
-    build_share_percent: int = Field(
-        default=50,
-        ge=5,
-        le=90,
-        description="share of the block time that building one block may take, percent",
-    )
     origin_wait_ms: int = Field(
         default=30_000,
         ge=0,
@@ -82,20 +73,23 @@ class Sequencer(Section):
 
 
 class Mempool(Section):
-    max_transactions: int = Field(
-        default=50_000, ge=16, le=5_000_000, description="transactions in the pool, all accounts"
+    transactions: int = Field(
+        default=100_000, ge=16, le=5_000_000, description="transactions in the pool, all accounts"
     )
-    max_bytes_mb: int = Field(
+    bytes_mb: int = Field(
         default=128, ge=1, le=65_536, description="size of all transactions in the pool, MiB"
     )
-    max_pending_per_account: int = Field(
-        default=4_096, ge=1, le=1_000_000, description="executable transactions of one account"
+    account_pending: int = Field(
+        default=20_000, ge=1, le=1_000_000, description="executable transactions of one account"
     )
-    max_queued_per_account: int = Field(
-        default=64, ge=1, le=1_000_000, description="transactions of one account behind a nonce gap"
+    account_queued: int = Field(
+        default=256,
+        ge=1,
+        le=1_000_000,
+        description="transactions of one account behind a nonce gap",
     )
-    max_queued: int = Field(
-        default=4_096,
+    queued: int = Field(
+        default=10_000,
         ge=1,
         le=1_000_000,
         description="transactions behind nonce gaps, all accounts",
@@ -103,13 +97,7 @@ class Mempool(Section):
     lifetime_s: int = Field(
         default=10_800, ge=1, le=31_536_000, description="time a transaction may wait, seconds"
     )
-    price_bump_percent: int = Field(
-        default=10,
-        ge=1,
-        le=1_000,
-        description="raise of both fees that a replacement needs, percent",
-    )
-    min_priority_fee_wei: int = Field(
+    min_tip_wei: int = Field(
         default=0, ge=0, le=10**18, description="least priority fee per gas that is admitted, wei"
     )
     allow_unprotected: bool = Field(

@@ -1,0 +1,68 @@
+"""What a devnet says once it serves: for people a page to copy from, for scripts one JSON object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metis_node.node.devnet_directory import DevnetDirectory
+    from metis_node.node.node import Ready
+
+
+def print_banner(ready: Ready, directory: DevnetDirectory, *, l1_url: str, json: bool) -> None:
+    """Print addresses and accounts to standard output."""
+    from metis_node.node.cli.printing import print_json
+
+    facts = banner_facts(ready, directory, l1_url=l1_url)
+    if json:
+        print_json(facts)
+    else:
+        print("\n".join(banner_lines(facts)), flush=True)
+
+
+def banner_facts(ready: Ready, directory: DevnetDirectory, *, l1_url: str) -> dict[str, Any]:
+    from metis_node.node.devnet_genesis import BATCHER_ACCOUNT, FUNDED_ACCOUNTS, FUNDS_WEI
+    from metis_node.node.keys import DEVNET_MNEMONIC, devnet_accounts
+
+    accounts = [
+        {
+            "address": a.address,
+            "private_key": "0x" + bytes(a.key).hex(),
+            "balance_wei": str(FUNDS_WEI),
+        }
+        for a in devnet_accounts(FUNDED_ACCOUNTS)
+    ]
+    return {
+        **ready.facts(),
+        "l1": l1_url,
+        "data_dir": str(directory.path),
+        "mnemonic": DEVNET_MNEMONIC,
+        "accounts": accounts,
+        "batcher": accounts[BATCHER_ACCOUNT]["address"],
+    }
+
+
+def banner_lines(facts: dict[str, Any]) -> list[str]:
+    lines = [
+        "",
+        f"metis-node devnet is up (version {facts['version']})",
+        "",
+        f"  JSON-RPC    {facts['rpc']}",
+        f"  WebSocket   {facts['websocket']}",
+        f"  Chain id    {facts['chain_id']}",
+        f"  L1          {facts['l1']}  (chain id {facts['l1_chain_id']})",
+        f"  Metrics     {facts['rpc']}/metrics   ready? {facts['rpc']}/readyz",
+        f"  Data        {facts['data_dir']}",
+        "",
+        "  Accounts, 10,000 coins each at genesis. Everybody knows these keys: for tests only.",
+        "",
+    ]
+    for index, account in enumerate(facts["accounts"]):
+        lines.append(f"  ({index}) {account['address']}  {account['private_key']}")
+    lines += [
+        "",
+        f"  Account 9 pays for the batches on the L1. Mnemonic: {facts['mnemonic']}",
+        f"  Block {facts['head']} every {facts['block_time_ms']} ms. Ctrl-C stops; the next start goes on.",
+        "",
+    ]
+    return lines

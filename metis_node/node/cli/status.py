@@ -1,0 +1,137 @@
+"""`metis-node status`: ask a running node how it is."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metis_node.node.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    JsonOption,
+    RpcOption,
+    loaded_config,
+)
+
+if TYPE_CHECKING:
+    from metis_node.node.json_rpc_client import JsonRpcClient
+
+
+def command(
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    rpc: RpcOption = None,
+    health: Annotated[
+        bool, typer.Option("--health", help="Only look whether the process answers (for probes).")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Print heads, mempool, L1 and batches of a running node, and whether it is ready.
+
+    Exit code 0: ready. 6: running, but not ready (the reasons are printed). 5: no answer.
+    """
+    from metis_node.node.cli.printing import print_facts, print_json
+    from metis_node.node.exit_codes import ExitCode
+    from metis_node.node.json_rpc_client import JsonRpcClient
+
+    client = JsonRpcClient(url=rpc or _configured_url(config, data_dir))
+    if health:
+        raise typer.Exit(_health(client))
+    facts = _facts(client)
+    if json:
+        print_json(facts)
+    else:
+        print_facts(_for_people(facts))
+    if not facts["ready"]:
+        raise typer.Exit(ExitCode.FAILED_CHECK)
+
+
+def _configured_url(config: Path | None, data_dir: Path | None) -> str:
+    """The configured address; a devnet writes its own port into its configuration."""
+    rpc = loaded_config(config, data_dir, None).config.rpc
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(rpc.host, rpc.host)
+    return f"http://{host}:{rpc.port}"
+
+
+def _health(client: JsonRpcClient) -> int:
+    from metis_node.node.exit_codes import ExitCode
+
+    status, _ = client.fetch("/healthz")
+    return ExitCode.OK if status == 200 else ExitCode.FAILED_CHECK
+
+
+def _facts(client: JsonRpcClient) -> dict[str, Any]:
+    import orjson
+
+    version, chain_id, syncing, pool, l1, batches = client.batch(
+        [
+            ("web3_clientVersion", []),
+            ("eth_chainId", []),
+            ("eth_syncing", []),
+            ("txpool_status", []),
+            ("metis_l1Status", []),
+            ("metis_batches", []),
+        ]
+    )
+    heads = client.batch(
+        [("eth_getBlockByNumber", [tag, False]) for tag in ("latest", "safe", "finalized")]
+    )
+    status, body = client.fetch("/readyz")
+    return {
+        "rpc": client.url,
+        "client": version,
+        "chain_id": int(chain_id, 16),
+        "ready": status == 200,
+        "readiness": orjson.loads(body),
+        "latest": _head(heads[0]),
+        "safe": _head(heads[1]),
+        "finalized": _head(heads[2]),
+        "syncing": syncing,
+        "mempool": {name: int(count, 16) for name, count in pool.items()},
+        "l1": l1,
+        "batches": batches,
+    }
+
+
+def _head(block: dict[str, Any] | None) -> dict[str, Any] | None:
+    if block is None:
+        return None
+    return {
+        "number": int(block["number"], 16),
+        "hash": block["hash"],
+        "timestamp": int(block["timestamp"], 16),
+        "transactions": len(block["transactions"]),
+    }
+
+
+def _for_people(facts: dict[str, Any]) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "node": f"{facts['client']} at {facts['rpc']}",
+        "chain id": facts["chain_id"],
+        "ready": "yes" if facts["ready"] else f"no: {_reasons(facts['readiness'])}",
+    }
+    for tag in ("latest", "safe", "finalized"):
+        shown[tag] = _head_line(facts[tag])
+    shown["mempool"] = ", ".join(f"{count} {name}" for name, count in facts["mempool"].items())
+    for name in ("l1", "batches"):
+        if isinstance(facts[name], dict):
+            shown[name] = ", ".join(f"{key} {value}" for key, value in facts[name].items())
+    return shown
+
+
+def _head_line(head: dict[str, Any] | None) -> str:
+    if head is None:
+        return "none"
+    age_s = max(0, int(time.time()) - head["timestamp"])
+    return f"{head['number']}  {head['hash']}  {age_s} s ago"
+
+
+def _reasons(readiness: Any) -> str:
+    if isinstance(readiness, dict):
+        checks = readiness.get("checks", readiness)
+        if isinstance(checks, dict):
+            return "; ".join(f"{name}: {value}" for name, value in checks.items() if value)
+    return str(readiness)

@@ -1,0 +1,165 @@
+"""The data directory of a devnet: what `metis-node devnet` writes once and finds again.
+
+    genesis.json  config.toml  password  keys/batcher.json  db/  l1/ (the embedded L1)  l1.log
+
+Its keys are the well-known test accounts; nothing of value may ever be sent to them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metis_node.errors import InvalidConfig, Temporary
+from metis_node.execution.genesis import Genesis
+from metis_node.node.devnet_genesis import BATCHER_ACCOUNT, FUNDED_ACCOUNTS, layer2_genesis
+from metis_node.node.genesis_file import read_genesis_file, write_genesis_file
+from metis_node.node.json_rpc_client import JsonRpcClient
+from metis_node.node.keys import KeyDirectory, devnet_accounts, write_password_file
+from metis_node.types.l1 import L1Origin
+from metis_node.types.primitives import Hash32
+
+CONFIG_FILE = "config.toml"
+GENESIS_FILE = "genesis.json"
+PASSWORD_FILE = "password"
+BATCHER_KEY = "batcher"
+L1_PATIENCE_S = 60.0
+L1_RETRY_S = 0.25
+SCRYPT_COST = 1 << 12  # the key is public anyway; a start should not wait for a strong hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainChoices:
+    """What may be chosen about a new chain. None: the default, or what the directory has."""
+
+    chain_id: int | None = None
+    block_time_ms: int | None = None
+    gas_limit: int | None = None
+    max_block_bytes: int | None = None
+
+    def given(self) -> dict[str, int]:
+        pairs = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in pairs.items() if value is not None}
+
+
+class DevnetDirectory:
+    """Paths and first-time contents of one devnet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / CONFIG_FILE
+
+    @property
+    def genesis_file(self) -> Path:
+        return self.path / GENESIS_FILE
+
+    @property
+    def l1_dir(self) -> Path:
+        return self.path / "l1"
+
+    @property
+    def l1_log(self) -> Path:
+        return self.path / "l1.log"
+
+    @property
+    def exists(self) -> bool:
+        return self.genesis_file.is_file()
+
+    def create(self, l1: JsonRpcClient, choices: ChainChoices) -> Genesis:
+        """Write everything that a new devnet over this L1 needs, the genesis file last."""
+        accounts = devnet_accounts(FUNDED_ACCOUNTS)
+        submitter = accounts[BATCHER_ACCOUNT]
+        self.path.mkdir(parents=True, exist_ok=True)
+        origin, l1_chain_id = newest_origin(l1)
+        document = layer2_genesis(
+            timestamp=max(int(time.time()), origin.timestamp),
+            funded=[account.address for account in accounts],
+            batch_submitter=submitter.address,
+            l1_chain_id=l1_chain_id,
+            l1_origin=origin,
+            **choices.given(),
+        )
+        self._write_key(submitter)
+        self.config_file.write_text(_CONFIG)
+        return write_genesis_file(self.genesis_file, document)
+
+    def reopen(self, choices: ChainChoices) -> Genesis:
+        """The chain that is there. InvalidConfig where other rules are asked for than it has."""
+        genesis = read_genesis_file(self.genesis_file)
+        for name, value in choices.given().items():
+            present = getattr(genesis.rules, name)
+            if present != value:
+                raise InvalidConfig(
+                    f"the devnet in {self.path} was made with {name} {present}, not {value}: a "
+                    "chain's rules cannot change; use another --data-dir, or --reset to begin anew"
+                )
+        return genesis
+
+    def _write_key(self, submitter: Any) -> None:
+        password_file = self.path / PASSWORD_FILE
+        keys = KeyDirectory(self.path / "keys")
+        for leftover in (password_file, keys.path / f"{BATCHER_KEY}.json"):
+            leftover.unlink(missing_ok=True)  # of a creation that was cut short
+        password = secrets.token_hex(16)
+        write_password_file(password_file, password)
+        keys.store(BATCHER_KEY, submitter, password, iterations=SCRYPT_COST)
+
+
+_CONFIG = f"""# Configuration of this devnet; `metis-node config show` lists all keys.
+
+[chain]
+genesis = "{GENESIS_FILE}"
+
+[l1]
+confirmations = 1
+poll_interval_ms = 500
+stale_after_s = 60
+
+[batcher]
+max_channel_age_s = 10
+"""
+
+
+def await_l1(l1: JsonRpcClient, *, patience_s: float = L1_PATIENCE_S) -> None:
+    """Return once the L1 answers: it may be starting beside us. Temporary when patience ends."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            l1.call("eth_chainId")
+            return
+        except Temporary:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(L1_RETRY_S)
+
+
+def newest_origin(l1: JsonRpcClient) -> tuple[L1Origin, int]:
+    """The L1's head as the origin of block 0, and the L1's chain id."""
+    chain_id, block, blob_fee = l1.batch(
+        [
+            ("eth_chainId", []),
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_blobBaseFee", []),
+        ]
+    )
+    try:
+        origin = L1Origin(
+            number=int(block["number"], 16),
+            hash=Hash32(bytes.fromhex(block["hash"][2:])),
+            timestamp=int(block["timestamp"], 16),
+            base_fee_per_gas=int(block["baseFeePerGas"], 16),
+            blob_base_fee=int(blob_fee, 16),
+            prev_randao=Hash32(bytes.fromhex(block["mixHash"][2:])),
+        )
+        return origin, int(chain_id, 16)
+    except (TypeError, KeyError, ValueError) as error:
+        raise Temporary(
+            f"the L1 at {l1.url} gave no block with EIP-1559 and EIP-4844 fields ({error!r}): "
+            "is it an Ethereum node of Cancun or later?"
+        ) from error

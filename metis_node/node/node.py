@@ -1,0 +1,87 @@
+"""A node from start to end: which parts run, in which order they come and go.
+
+Constructor calls are in `assembly.py` and `l1_assembly.py`; the process around it is `runtime.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from metis_node import __version__
+from metis_node.execution.genesis import Genesis
+from metis_node.node.assembly import chain_parts, opened_blockchain, rpc_server
+from metis_node.node.config import Config
+from metis_node.node.l1_assembly import l1_parts, node_backend, node_producer
+from metis_node.node.service import Service, run_services
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A node that serves."""
+
+    url: str
+    chain_id: int
+    l1_chain_id: int
+    block_time_ms: int
+    head: int
+    data_dir: Path
+
+    def facts(self) -> dict[str, Any]:
+        """For scripts and for the banner."""
+        return {
+            "version": __version__,
+            "rpc": self.url,
+            "websocket": "ws" + self.url.removeprefix("http"),
+            "chain_id": self.chain_id,
+            "l1_chain_id": self.l1_chain_id,
+            "block_time_ms": self.block_time_ms,
+            "head": self.head,
+            "data_dir": str(self.data_dir),
+            "pid": os.getpid(),
+        }
+
+
+async def run_node(
+    config: Config,
+    expected: Genesis | None,
+    *,
+    stop: asyncio.Event,
+    on_ready: Callable[[Ready], None],
+) -> None:
+    """Run until `stop` is set. Raises what made it impossible to go on.
+
+    The end is the start backwards: producing, posting and following stop, the RPC answers what is
+    under way, threads finish their block, the database is closed.
+    """
+    data_dir = config.chain.data_dir
+    with opened_blockchain(data_dir, config.storage, expected) as blockchain:
+        async with chain_parts(blockchain, config) as parts, l1_parts(parts, config) as l1:
+            services: dict[str, Service] = {"intake": parts.intake.run, **l1.services}
+            if config.sequencer.enabled:
+                services["block producer"] = node_producer(parts, l1, config).run
+            async with rpc_server(node_backend(parts, l1, config), config) as server:
+                ready = Ready(
+                    url=server.url,
+                    chain_id=blockchain.rules.chain_id,
+                    l1_chain_id=blockchain.rules.l1_chain_id,
+                    block_time_ms=blockchain.rules.block_time_ms,
+                    head=blockchain.head.number,
+                    data_dir=data_dir,
+                )
+                log.info("node started", **ready.facts(), sequencer=config.sequencer.enabled)
+                await run_services(
+                    services,
+                    stop=stop,
+                    before_start=parts.intake.reload,
+                    on_started=lambda: on_ready(ready),
+                )
+    log.info("node stopped", head=blockchain.head.number)
