@@ -14,6 +14,7 @@ pub mod records;
 pub mod state;
 pub mod system;
 pub mod transaction;
+pub mod trie;
 pub mod verification;
 
 use pyo3::prelude::*;

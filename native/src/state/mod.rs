@@ -5,10 +5,16 @@
 //! Memory is never ahead of disk. Execution and Python classes live elsewhere.
 
 mod account;
+mod cache;
 mod changes;
+mod diff;
 mod error;
+mod history;
+mod keys;
+mod prepare;
 mod proof;
 mod store;
+mod tries;
 mod verify;
 mod view;
 
