@@ -95,13 +95,11 @@ impl ReverseDiff {
         (0..self.accounts).map(|row| Ok((self.key(row), self.account_value(row)?)))
     }
 
-    /// (account, slot, value before).
-    pub(super) fn slots(&self) -> impl Iterator<Item = (B256, B256, U256)> {
-        let groups = self.accounts..self.accounts + self.groups;
-        groups.flat_map(move |group| {
-            let (from, to) = self.group_rows(group);
-            (from..to).map(move |row| (self.key(group), self.key(row), self.slot_value(row)))
-        })
+    /// The slots of one account and their values before.
+    pub(super) fn slots_of(&self, account: &B256) -> impl Iterator<Item = (B256, U256)> {
+        let group = self.find(account, self.accounts, self.accounts + self.groups);
+        let (from, to) = group.map_or((0, 0), |group| self.group_rows(group));
+        (from..to).map(|row| (self.key(row), self.slot_value(row)))
     }
 
     fn rows(&self) -> usize {
@@ -245,7 +243,9 @@ mod tests {
         assert_eq!(diff.slot(&hash(9), &hash(5)), None);
         assert_eq!(diff.slot(&hash(1), &hash(5)), None);
         assert_eq!(diff.accounts().count(), 3);
-        assert_eq!(diff.slots().nth(1), Some((hash(2), hash(6), U256::from(7))));
+        let slots = vec![(hash(5), U256::ZERO), (hash(6), U256::from(7))];
+        assert_eq!(diff.slots_of(&hash(2)).collect::<Vec<_>>(), slots);
+        assert_eq!(diff.slots_of(&hash(1)).count(), 0);
     }
 
     #[test]

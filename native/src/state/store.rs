@@ -317,11 +317,11 @@ impl StateStore {
     }
 }
 
-fn decode_account(value: Value) -> Result<Option<FlatAccount>, StateError> {
+pub(super) fn decode_account(value: Value) -> Result<Option<FlatAccount>, StateError> {
     value.map(|bytes| FlatAccount::decode(&bytes)).transpose()
 }
 
-fn decode_slot(value: Value) -> Result<U256, StateError> {
+pub(super) fn decode_slot(value: Value) -> Result<U256, StateError> {
     U256::try_from_be_slice(&value.unwrap_or_default())
         .ok_or_else(|| StateError::Corrupt("a flat slot is longer than 32 bytes".into()))
 }
