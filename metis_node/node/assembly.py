@@ -72,6 +72,10 @@ def database_dir(data_dir: Path) -> Path:
 @contextmanager
 def opened_store(data_dir: Path, storage: Storage, *, create: bool) -> Iterator[LevelStore]:
     """The database, locked for this process until the block is left."""
+    if not create and not is_initialised(data_dir):
+        raise InvalidConfig(
+            f"there is no chain in {data_dir}: run `metis-node init` first, or start with --init"
+        )
     store = open_store(
         database_dir(data_dir),
         create=create,
@@ -107,11 +111,7 @@ def expected_genesis(loaded: LoadedConfig) -> Genesis | None:
 def opened_blockchain(
     data_dir: Path, storage: Storage, expected: Genesis | None
 ) -> Iterator[Blockchain]:
-    """The stored chain, at its head."""
-    if not is_initialised(data_dir):
-        raise InvalidConfig(
-            f"there is no chain in {data_dir}: run `metis-node init` first, or start with --init"
-        )
+    """The stored chain, at its head. InvalidConfig where there is none."""
     with opened_store(data_dir, storage, create=False) as store:
         yield Blockchain.open(
             store,

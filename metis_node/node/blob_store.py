@@ -22,9 +22,8 @@ class BlobStore:
     def __init__(self, store: KeyValueStore, *, retention_blocks: int = RETENTION_BLOCKS) -> None:
         self._store = store
         self._retention_blocks = retention_blocks
-        self._admitted_at: dict[bytes, int] = (
-            self._scan()
-        )  # versioned hash -> head when it was last admitted
+        # versioned hash -> head when it was last admitted
+        self._admitted_at: dict[bytes, int] = self._scan()
 
     def __len__(self) -> int:
         return len(self._admitted_at)

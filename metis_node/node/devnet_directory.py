@@ -83,7 +83,7 @@ class DevnetDirectory:
             batch_submitter=submitter.address,
             l1_chain_id=l1_chain_id,
             l1_origin=origin,
-            **choices.given(),
+            rules=choices.given(),
         )
         self._write_key(submitter)
         self.config_file.write_text(_CONFIG)

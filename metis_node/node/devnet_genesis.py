@@ -5,7 +5,7 @@ They are plain JSON values in the format of `execution/genesis.py`, which parses
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metis_node.types.l1 import L1Origin
@@ -30,25 +30,26 @@ def layer2_genesis(
     batch_submitter: str,
     l1_chain_id: int,
     l1_origin: L1Origin | None,
-    chain_id: int = L2_CHAIN_ID,
-    gas_limit: int = GAS_LIMIT,
-    block_time_ms: int = BLOCK_TIME_MS,
-    max_block_bytes: int = MAX_BLOCK_BYTES,
+    rules: Mapping[str, int] | None = None,
     fork: str = "prague",
 ) -> dict[str, Any]:
-    """Genesis of the layer 2. Without an origin it starts from block 0 of its L1."""
+    """Genesis of the layer 2. Without an origin it starts from block 0 of its L1.
+
+    `rules`: chain_id, gas_limit, block_time_ms, max_block_bytes other than the defaults.
+    """
     document: dict[str, Any] = {
         "rules": {
-            "chain_id": chain_id,
+            "chain_id": L2_CHAIN_ID,
             "forks": _forks(fork),
-            "gas_limit": gas_limit,
-            "block_time_ms": block_time_ms,
-            "max_block_bytes": max_block_bytes,
+            "gas_limit": GAS_LIMIT,
+            "block_time_ms": BLOCK_TIME_MS,
+            "max_block_bytes": MAX_BLOCK_BYTES,
             "min_base_fee_per_gas": 0,
             "batch_inbox": BATCH_INBOX,
             "batch_submitter": batch_submitter,
             "l1_chain_id": l1_chain_id,
             "l1_start": l1_origin.number if l1_origin is not None else 0,
+            **(rules or {}),
         },
         "timestamp": timestamp,
         "alloc": _alloc(funded),

@@ -51,10 +51,10 @@ class JsonRpcClient:
 
     def fetch(self, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """HTTP status and body of one GET, or POST where a body is given."""
-        request = urllib.request.Request(
-            self.url.rstrip("/") + path, data=body, headers={"content-type": "application/json"}
-        )
         try:
+            request = urllib.request.Request(
+                self.url.rstrip("/") + path, data=body, headers={"content-type": "application/json"}
+            )
             with urllib.request.urlopen(request, timeout=self.timeout_s) as response:
                 return response.status, response.read(MAX_RESPONSE_BYTES)
         except urllib.error.HTTPError as error:

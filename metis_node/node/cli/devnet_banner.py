@@ -1,4 +1,4 @@
-"""What a devnet says once it serves: for people a page to copy from, for scripts one JSON object."""
+"""What a devnet says once it serves: a page to copy from, or one JSON object for scripts."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def banner_lines(facts: dict[str, Any]) -> list[str]:
     lines += [
         "",
         f"  Account 9 pays for the batches on the L1. Mnemonic: {facts['mnemonic']}",
-        f"  Block {facts['head']} every {facts['block_time_ms']} ms. Ctrl-C stops; the next start goes on.",
+        f"  Block {facts['head']} every {facts['block_time_ms']} ms. Ctrl-C stops.",
         "",
     ]
     return lines

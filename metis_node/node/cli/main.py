@@ -9,6 +9,7 @@ import sys
 from typing import Annotated, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from metis_node import __version__
 from metis_node.errors import MetisError
@@ -75,16 +76,15 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run one command. The exit code; errors are printed to standard error without a traceback."""
-    import click
-
     try:
-        result = app(arguments, standalone_mode=False)
-    except click.exceptions.Abort:
+        result = app(arguments, prog_name="metis-node", standalone_mode=False)
+    except typer.Abort:
         return ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (MetisError, KeyboardInterrupt, Exception) as error:
+    except TyperException as error:
+        print(error.format_message(), file=sys.stderr)
+        print("Try the same with --help.", file=sys.stderr)
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, Exception) as error:
         return _report(error, debug="--debug" in arguments)
     return result if isinstance(result, int) else ExitCode.OK
 

@@ -1,4 +1,4 @@
-"""Sidecars on the embedded L1: true ones pass, each kind of false one is refused with its reason."""
+"""Sidecars on the embedded L1: true ones pass, each kind of false one is refused."""
 
 from __future__ import annotations
 
