@@ -52,5 +52,7 @@ pub fn call<V: DatabaseRef<Error: Into<Error>>>(
     request.waive_fees(&mut scene.block);
     let gas_limit = request.gas.unwrap_or(gas_cap).min(gas_cap);
     let tx = request.to_tx(gas_limit, scene.cfg.chain_id);
-    scene.run(request, tx, bounds).map(Outcome::from)
+    let run = scene.run(request, tx, bounds);
+    run.map(Outcome::from)
+        .map_err(|error| error.reworded(|words| format!("err: {words} (supplied gas {gas_limit})")))
 }

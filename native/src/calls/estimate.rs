@@ -3,7 +3,7 @@
 use alloy_primitives::U256;
 use revm::DatabaseRef;
 use revm::context::TxEnv;
-use revm::context::result::{ExecutionResult, HaltReason};
+use revm::context::result::{ExecutionResult, HaltReason, InvalidTransaction};
 use revm::primitives::eip4844::GAS_PER_BLOB;
 use revm::primitives::hardfork::SpecId;
 
@@ -129,9 +129,10 @@ impl<V: DatabaseRef<Error: Into<Error>>> Estimator<'_, V> {
         match self.scene.run(self.request, tx, self.bounds) {
             Ok(run) if run.result.is_success() => Ok(Trial::Enough(run)),
             Ok(run) => Ok(Trial::Failed(run)),
-            Err(CallError::Refused(refusal)) if is_intrinsic(&refusal) => Ok(Trial::TooLow),
-            Err(CallError::Refused(refusal)) => Err(reword(refusal, gas_limit).into()),
-            Err(other) => Err(other),
+            Err(CallError::Rejected { invalid, .. }) if is_intrinsic(&invalid) => Ok(Trial::TooLow),
+            Err(other) => {
+                Err(other.reworded(|words| format!("failed with {gas_limit} gas: {words}")))
+            }
         }
     }
 
@@ -176,25 +177,12 @@ impl<V: DatabaseRef<Error: Into<Error>>> Estimator<'_, V> {
     }
 }
 
-fn is_intrinsic(refusal: &Refusal) -> bool {
-    refusal.message.starts_with("err: intrinsic gas too low")
-        || refusal
-            .message
-            .starts_with("err: insufficient gas for floor data gas cost")
-}
-
-/// `err: X (supplied gas N)` of a call is `failed with N gas: X` of an estimate.
-fn reword(refusal: Refusal, gas_limit: u64) -> Refusal {
-    let suffix = format!(" (supplied gas {gas_limit})");
-    let inner = refusal.message.strip_prefix("err: ");
-    let inner = inner.and_then(|words| words.strip_suffix(&suffix));
-    match inner {
-        Some(words) => Refusal::new(
-            refusal.code,
-            format!("failed with {gas_limit} gas: {words}"),
-        ),
-        None => refusal,
-    }
+fn is_intrinsic(invalid: &InvalidTransaction) -> bool {
+    matches!(
+        invalid,
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
+            | InvalidTransaction::GasFloorMoreThanGasLimit { .. }
+    )
 }
 
 /// The refusal of a transaction that fails with the highest limit.

@@ -3,14 +3,17 @@
 
 use alloy_consensus::Header;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
+use super::access_list;
 use super::call::{self, Outcome};
 use super::estimate;
 use super::fields;
 use super::refusal::CallError;
 use super::request::CallRequest;
 use super::scene::Scene;
+use super::trace::{self, TraceBounds, TraceConfig};
 use super::watch::{Bounds, Deadline};
 use crate::engine::Engine;
 use crate::errors::Error;
@@ -149,6 +152,96 @@ impl Engine {
                 &mut scene, &request, gas_cap, bounds,
             )?)
         })
+    }
+
+    #[pyo3(signature = (request, header, at, *, state_overrides = None, gas_cap = 50_000_000,
+                        deadline_ms = None))]
+    #[expect(clippy::too_many_arguments, reason = "the signature of _native.pyi")]
+    fn create_access_list<'py>(
+        &self,
+        py: Python<'py>,
+        request: &[u8],
+        header: &[u8],
+        at: u64,
+        state_overrides: Option<&[u8]>,
+        gas_cap: u64,
+        deadline_ms: Option<u64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let place = Place {
+            header,
+            at,
+            state_overrides,
+            block_overrides: None,
+        };
+        let json = guard::detached(py, "access list", || {
+            let request = self::request(request)?;
+            let mut scene = place.scene(self)?;
+            let bounds = bounds(None, deadline_ms);
+            let listed = access_list::create_access_list(&mut scene, &request, gas_cap, bounds)?;
+            serde_json::to_string(&listed).map_err(|error| Error::Internal(error.to_string()))
+        })?;
+        Ok(PyBytes::new(py, json.as_bytes()))
+    }
+
+    #[pyo3(signature = (header, transactions, *, index, config, deadline_ms = None,
+                        max_bytes = 256 << 20))]
+    #[expect(clippy::too_many_arguments, reason = "the signature of _native.pyi")]
+    fn trace_block<'py>(
+        &self,
+        py: Python<'py>,
+        header: &[u8],
+        transactions: Vec<PyBackedBytes>,
+        index: Option<usize>,
+        config: &[u8],
+        deadline_ms: Option<u64>,
+        max_bytes: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let json = guard::detached(py, "trace", || {
+            let header = header::decode(header)?;
+            let parent = header.number.checked_sub(1);
+            let parent = parent.ok_or_else(|| Error::refused("genesis is not traceable"))?;
+            let view = self.state.view(parent).map_err(Error::from)?;
+            let config = TraceConfig::parse(config).map_err(Error::from)?;
+            let bounds = TraceBounds::new(deadline_ms, &config, max_bytes);
+            let raws: Vec<&[u8]> = transactions.iter().map(|raw| &**raw).collect();
+            let rules = &self.rules;
+            Ok(trace::trace_block(
+                view, rules, &header, &raws, index, &config, bounds,
+            )?)
+        })?;
+        Ok(PyBytes::new(py, json.as_bytes()))
+    }
+
+    #[pyo3(signature = (request, header, at, *, config, gas_cap = 50_000_000, deadline_ms = None,
+                        max_bytes = 256 << 20))]
+    #[expect(clippy::too_many_arguments, reason = "the signature of _native.pyi")]
+    fn trace_call<'py>(
+        &self,
+        py: Python<'py>,
+        request: &[u8],
+        header: &[u8],
+        at: u64,
+        config: &[u8],
+        gas_cap: u64,
+        deadline_ms: Option<u64>,
+        max_bytes: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let json = guard::detached(py, "trace", || {
+            let request = self::request(request)?;
+            let config = TraceConfig::parse(config).map_err(Error::from)?;
+            let view = self.state.view(at).map_err(Error::from)?;
+            let mut block = self.rules.block_env(&header::decode(header)?);
+            config
+                .block_overrides
+                .apply(&mut block)
+                .map_err(Error::from)?;
+            let mut scene = Scene::new(view, &self.rules, block);
+            let bounds = TraceBounds::new(deadline_ms, &config, max_bytes);
+            Ok(trace::trace_call(
+                &mut scene, &request, gas_cap, &config, bounds,
+            )?)
+        })?;
+        Ok(PyBytes::new(py, json.as_bytes()))
     }
 }
 

@@ -2,6 +2,7 @@
 //! simulations. Each takes JSON, runs on a `DatabaseRef` of its own, and answers in geth's words.
 //! Nothing here writes to the store or knows of blocks being built.
 
+pub mod access_list;
 pub mod block_override;
 pub mod call;
 pub mod estimate;
@@ -12,6 +13,7 @@ pub mod refusal;
 pub mod request;
 pub mod scene;
 pub mod state_override;
+pub mod trace;
 pub mod watch;
 pub mod words;
 

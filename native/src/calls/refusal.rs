@@ -52,6 +52,11 @@ impl From<Refusal> for Error {
 #[derive(Debug)]
 pub enum CallError {
     Refused(Refusal),
+    /// The rules reject the transaction before it executes. `words` are geth's.
+    Rejected {
+        invalid: InvalidTransaction,
+        words: String,
+    },
     /// The step limit was reached; the caller may repeat the call with a higher one.
     OutOfSteps,
     /// The state could not be read, or the crate broke a promise.
@@ -74,6 +79,7 @@ impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Refused(refusal) => refusal.into(),
+            CallError::Rejected { words, .. } => Self::refused(words),
             CallError::OutOfSteps => Self::refused("step limit reached"),
             CallError::Failed(error) => error,
         }
@@ -81,17 +87,31 @@ impl From<CallError> for Error {
 }
 
 impl CallError {
-    /// Sorts an error of the EVM; `words` turns a rejected transaction into a refusal.
+    /// Sorts an error of the EVM; `words` says why a transaction is rejected.
     pub fn from_evm<E: Into<Error>>(
         error: EVMError<E>,
-        words: impl FnOnce(&InvalidTransaction) -> Refusal,
+        words: impl FnOnce(&InvalidTransaction) -> String,
     ) -> Self {
         match error {
-            EVMError::Transaction(invalid) => Self::Refused(words(&invalid)),
+            EVMError::Transaction(invalid) => Self::Rejected {
+                words: words(&invalid),
+                invalid,
+            },
             EVMError::Database(error) => Self::Failed(error.into()),
             EVMError::Header(header) => Self::Refused(Refusal::refused(header.to_string())),
             EVMError::Custom(text) => Self::Refused(Refusal::refused(text)),
             EVMError::CustomAny(error) => Self::Refused(Refusal::refused(error.to_string())),
+        }
+    }
+
+    /// Puts the words of a rejected transaction into a sentence.
+    pub fn reworded(self, sentence: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Rejected { invalid, words } => Self::Rejected {
+                words: sentence(&words),
+                invalid,
+            },
+            other => other,
         }
     }
 }

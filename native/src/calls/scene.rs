@@ -1,23 +1,23 @@
 //! `Scene`: the state, block and rules that one request executes on, with its overrides applied.
 
+use alloy_consensus::Header;
 use revm::DatabaseRef;
-use revm::context::result::{ExecutionResult, ResultAndState};
+use revm::context::result::{EVMError, ExecutionResult, ResultAndState};
 use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, TxEnv};
 use revm::database::CacheDB;
 use revm::handler::instructions::EthInstructions;
 use revm::handler::{EthFrame, ExecuteEvm, MainContext};
 use revm::inspector::{InspectEvm, Inspector};
 use revm::interpreter::interpreter::EthInterpreter;
-use serde_json::Value;
 
 use super::block_override::BlockOverride;
 use super::fields;
 use super::precompiles::{CallPrecompiles, Moved};
 use super::refusal::{CallError, Refusal};
 use super::request::{CallRequest, relax};
-use super::state_override;
-use super::watch::{Bounds, Stop, Watch};
-use super::words::{self, Fault};
+use super::state_override::{self, StateOverride};
+use super::watch::{Bounds, Deadline, Stop, Watch};
+use super::words::{self, Fault, Offer};
 use crate::errors::Error;
 use crate::evm::rules::Rules;
 
@@ -78,16 +78,24 @@ impl<V: DatabaseRef<Error: Into<Error>>> Scene<V> {
         }
         let mut scene = Self::new(view, rules, block);
         if let Some(json) = state {
-            scene.override_state(&fields::parse(json, "stateOverrides")?)?;
+            let value = fields::parse(json, "stateOverrides")?;
+            scene.override_state(&state_override::parse(&value, "stateOverrides")?)?;
         }
         Ok(scene)
     }
 
-    fn override_state(&mut self, value: &Value) -> Result<(), CallError> {
-        let overrides = state_override::parse(value, "stateOverrides")?;
+    /// The scene in which a block is executed again: all rules hold.
+    pub fn of_block(view: V, rules: &Rules, header: &Header) -> Self {
+        let mut scene = Self::new(view, rules, rules.block_env(header));
+        scene.cfg = rules.cfg_env(header.timestamp);
+        scene
+    }
+
+    /// Applies overrides of accounts and precompiles.
+    pub fn override_state(&mut self, overrides: &StateOverride) -> Result<(), CallError> {
         let spec = self.cfg.spec;
         state_override::apply(
-            &overrides,
+            overrides,
             &mut self.db,
             &mut self.moved,
             || CallPrecompiles::table(spec),
@@ -121,9 +129,9 @@ impl<V: DatabaseRef<Error: Into<Error>>> Scene<V> {
         if bounds.any() {
             return self.run_watched(request, tx, bounds);
         }
-        let gas_limit = tx.gas_limit;
         let outcome = self.evm(()).transact_one(tx.clone());
-        let result = outcome.map_err(|error| self.refuse(request, gas_limit, error))?;
+        let offer = || request.offer(tx.gas_limit, &self.block);
+        let result = outcome.map_err(|error| rejected(&offer(), error))?;
         match &result {
             ExecutionResult::Halt { reason, .. } if words::names_instruction(reason) => {
                 self.run_watched(request, tx, bounds)
@@ -141,11 +149,11 @@ impl<V: DatabaseRef<Error: Into<Error>>> Scene<V> {
         tx: TxEnv,
         bounds: Bounds,
     ) -> Result<Run, CallError> {
-        let gas_limit = tx.gas_limit;
+        let offer = request.offer(tx.gas_limit, &self.block);
         let mut evm = self.evm(Watch::new(bounds));
         let outcome = evm.inspect_one_tx(tx);
         let watch = evm.inspector;
-        let result = outcome.map_err(|error| self.refuse(request, gas_limit, error))?;
+        let result = outcome.map_err(|error| rejected(&offer, error))?;
         stopped(watch.stop(), bounds)?;
         Ok(Run {
             result,
@@ -154,37 +162,40 @@ impl<V: DatabaseRef<Error: Into<Error>>> Scene<V> {
     }
 
     /// Executes `tx` under `inspector`, which the caller gets back with the changes of state.
-    pub fn inspect<I>(
-        &mut self,
+    pub fn inspect<'a, I>(
+        &'a mut self,
         request: &CallRequest,
         tx: TxEnv,
         bounds: Bounds,
         inspector: I,
-    ) -> Result<(ResultAndState, I), CallError>
+    ) -> Result<(ResultAndState, I, Fault), CallError>
     where
-        I: for<'a> Inspector<CallContext<'a, V>, EthInterpreter>,
+        I: Inspector<CallContext<'a, V>, EthInterpreter>,
     {
-        let gas_limit = tx.gas_limit;
+        let offer = request.offer(tx.gas_limit, &self.block);
         let mut evm = self.evm((Watch::new(bounds), inspector));
         let outcome = evm.inspect_tx(tx);
         let (watch, inspector) = evm.inspector;
-        let outcome = outcome.map_err(|error| self.refuse(request, gas_limit, error))?;
+        let outcome = outcome.map_err(|error| rejected(&offer, error))?;
         stopped(watch.stop(), bounds)?;
-        Ok((outcome, inspector))
+        Ok((outcome, inspector, watch.fault()))
     }
+}
 
-    fn refuse(
-        &self,
-        request: &CallRequest,
-        gas_limit: u64,
-        error: revm::context::result::EVMError<V::Error>,
-    ) -> CallError {
-        CallError::from_evm(error, |invalid| {
-            let offer = request.offer(gas_limit, &self.block);
-            let words = words::invalid_transaction(invalid, &offer);
-            Refusal::refused(format!("err: {words} (supplied gas {gas_limit})"))
-        })
-    }
+fn rejected<E: Into<Error>>(offer: &Offer, error: EVMError<E>) -> CallError {
+    CallError::from_evm(error, |invalid| words::invalid_transaction(invalid, offer))
+}
+
+/// Between two executions: whether there is time for another.
+pub fn in_time(deadline: Option<Deadline>) -> Result<(), CallError> {
+    let stop = deadline.filter(Deadline::passed).map(|_| Stop::Deadline);
+    stopped(
+        stop,
+        Bounds {
+            deadline,
+            ..Bounds::default()
+        },
+    )
 }
 
 /// Turns a bound that was reached into an error.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use alloy_primitives::Log;
 use revm::bytecode::opcode;
 use revm::inspector::Inspector;
 use revm::interpreter::interpreter::EthInterpreter;
@@ -14,6 +15,9 @@ use super::words::Fault;
 
 /// Steps between two looks at the clock.
 const CLOCK_INTERVAL: u64 = 4096;
+
+/// What a recorded frame or log takes as JSON besides its data.
+const FRAME_BYTES: u64 = 256;
 
 /// A precompile of this much gas counts as one step.
 const PRECOMPILE_GAS_PER_STEP: u64 = 4;
@@ -61,7 +65,7 @@ pub enum Stop {
 pub struct Bounds {
     pub steps: Option<u64>,
     pub deadline: Option<Deadline>,
-    /// Input and output bytes of all frames.
+    /// What a trace records, as JSON.
     pub bytes: Option<u64>,
 }
 
@@ -156,8 +160,10 @@ impl Watch {
         self.next_look = self.look_after(self.steps);
     }
 
-    fn record(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes as u64);
+    /// Counts what a trace of `len` bytes of data takes as JSON.
+    fn record(&mut self, len: usize) {
+        let text = (len as u64).saturating_mul(2).saturating_add(FRAME_BYTES);
+        self.bytes = self.bytes.saturating_add(text);
         if self.bounds.bytes.is_some_and(|limit| self.bytes > limit) {
             self.stop.get_or_insert(Stop::Bytes);
         }
@@ -176,6 +182,10 @@ impl<CTX> Inspector<CTX, EthInterpreter> for Watch {
         if self.stop.is_some() {
             interp.halt(InstructionResult::OutOfGas);
         }
+    }
+
+    fn log(&mut self, _: &mut CTX, log: Log) {
+        self.record(log.data.data.len());
     }
 
     fn call(&mut self, _: &mut CTX, inputs: &mut CallInputs) -> Option<CallOutcome> {

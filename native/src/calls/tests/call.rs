@@ -23,6 +23,7 @@ fn run(code: &str) -> Outcome {
 fn refusal(value: Value) -> Refusal {
     match run_on("00", value, Bounds::default()) {
         Err(CallError::Refused(refusal)) => refusal,
+        Err(CallError::Rejected { words, .. }) => Refusal::refused(words),
         other => panic!("{other:?}"),
     }
 }

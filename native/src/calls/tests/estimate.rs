@@ -23,6 +23,7 @@ fn estimate(code: &str, value: Value) -> Result<u64, CallError> {
 fn refusal(code: &str, value: Value) -> Refusal {
     match estimate(code, value) {
         Err(CallError::Refused(refusal)) => refusal,
+        Err(CallError::Rejected { words, .. }) => Refusal::refused(words),
         other => panic!("{other:?}"),
     }
 }

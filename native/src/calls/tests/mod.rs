@@ -1,7 +1,9 @@
 //! A small world in memory that the tests of this room share.
 
+mod access_list;
 mod call;
 mod estimate;
+mod trace;
 
 use std::convert::Infallible;
 
