@@ -1,1 +1,1 @@
-"""Benchmarks: each prints a table and writes JSON; peers run in the same run. None fails a build."""
+"""Benchmarks. Each prints a table and writes JSON; peers run in the same run.."""
