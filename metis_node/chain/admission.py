@@ -88,9 +88,7 @@ def check_transaction(tx: Transaction, fee_cap: int, tip: int, rules: AdmissionR
     if tx.to is None:
         _check_creation(tx, kind)
     if kind == SET_CODE_TYPE and not tx.to_dict()["authorizationList"]:
-        raise _refusal(
-            "authorizations", "set code transaction must have at least one authorization"
-        )
+        raise _refusal("authorizations", "set code tx must have at least one authorization tuple")
 
 
 def _check_creation(tx: Transaction, kind: int) -> None:

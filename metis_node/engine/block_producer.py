@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-DROP_CODES = frozenset({"invalid", "gas_limit", "nonce_low"})  # these can never be included
+DROP_CODES = frozenset({"invalid", "gas_limit"})  # these can never be included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,8 +148,9 @@ class Intake:
         changes = self._take_journal()
         loop = asyncio.get_running_loop()
         try:
-            number, decoded, accounts = await loop.run_in_executor(
-                self._thread, self._decode, raws, changes
+            # Shielded: a cancelled task must not lose the journal's changes on the way.
+            number, decoded, accounts = await asyncio.shield(
+                loop.run_in_executor(self._thread, self._decode, raws, changes)
             )
             self._admit(orders, number, decoded, accounts)
         except BaseException as error:

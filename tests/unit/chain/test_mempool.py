@@ -194,7 +194,7 @@ def test_replacing_with_the_smallest_wei_rounds_against_the_sender(pool: Mempool
         (
             tx(1, 0, type=4),
             {},
-            "set code transaction must have at least one authorization",
+            "set code tx must have at least one authorization tuple",
         ),
         (
             tx(1, 0, type=4, to=None, authorization_list=[{}]),
