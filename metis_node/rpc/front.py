@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from metis_node.rpc import errors
-from metis_node.rpc.jsonrpc import Dispatcher, failure
+from metis_node.rpc.jsonrpc import Deferred, Dispatcher, failure
 from metis_node.rpc.limits import ClientRates, RpcLimits
 from metis_node.rpc.session import Session
 
@@ -120,6 +120,13 @@ class Exchange:
         self.status = 200
         self.cycle: RequestResponseCycle | None = None
         self.app: ASGI3Application | None = None  # not started yet
+
+    def take(self, answer: bytes | Deferred) -> None:
+        """Have this answer, or wait for it."""
+        if isinstance(answer, bytes):
+            self.payload = answer
+        else:
+            answer.respond = self.respond
 
     def respond(self, payload: bytes) -> None:
         self.payload = payload
@@ -289,7 +296,7 @@ class Front(HttpToolsProtocol):
         if parser.should_upgrade() and not self._should_upgrade():
             self._offered = True
             return
-        if not self.desk.host_allowed(self._host):
+        if self.desk.virtual_hosts is not None and not self.desk.host_allowed(self._host):
             self._refuse(403, errors.REFUSED, "invalid host specified")
             return
         self._ours = (
@@ -362,18 +369,20 @@ class Front(HttpToolsProtocol):
         parts = self._body
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         self._body = []
-        exchange = Exchange(self, self.parser.should_keep_alive(), self._origin)
+        keep_alive = self.parser.should_keep_alive()
         exchanges = self._exchanges
         if self.flow.write_paused or len(exchanges) >= self.desk.limits.pipelined:
+            exchange = Exchange(self, keep_alive, self._origin)
             exchange.body = body
             exchanges.append(exchange)
             self.flow.pause_reading()
             return
-        payload = self.desk.dispatcher.handle(body, self._session, exchange.respond)
-        if payload is not None and not exchanges:
-            self._write(exchange, payload)
+        answer = self.desk.dispatcher.handle(body, self._session)
+        if type(answer) is bytes and not exchanges:
+            self._write(answer, 200, keep_alive, self._origin)
             return
-        exchange.payload = payload
+        exchange = Exchange(self, keep_alive, self._origin)
+        exchange.take(answer)
         exchanges.append(exchange)
 
     def pump(self) -> None:
@@ -404,37 +413,38 @@ class Front(HttpToolsProtocol):
             if self.flow.write_paused:
                 return False
             body, exchange.body = exchange.body, None
-            exchange.payload = self.desk.dispatcher.handle(body, self._session, exchange.respond)
+            exchange.take(self.desk.dispatcher.handle(body, self._session))
         if exchange.payload is None:
             return False
         self._exchanges.popleft()
-        self._write(exchange, exchange.payload)
+        self._write(exchange.payload, exchange.status, exchange.keep_alive, exchange.origin)
         return True
 
-    def _write(self, exchange: Exchange, payload: bytes) -> None:
-        head = self._head_bytes_of(exchange, len(payload))
-        if len(payload) < JOINED_BELOW:
+    def _write(self, payload: bytes, status: int, keep_alive: bool, origin: bytes) -> None:
+        size = len(payload)
+        if status == 200 and keep_alive and not origin:
+            head = b"%s%d\r\n\r\n" % (self._ok_head(), size)
+        else:
+            head = self._unusual_head(size, status, keep_alive, origin)
+        if size < JOINED_BELOW:
             self.transport.write(head + payload)
         else:
             self.transport.write(head)
             self.transport.write(payload)
-        if not exchange.keep_alive and not self._refused:
+        if not keep_alive and not self._refused:
             self.transport.close()
         elif self.flow.write_paused:
             self.flow.pause_reading()
 
-    def _head_bytes_of(self, exchange: Exchange, size: int) -> bytes:
-        status = exchange.status
-        if status == 200 and exchange.keep_alive and not exchange.origin:
-            return b"%s%d\r\n\r\n" % (self._ok_head(), size)
+    def _unusual_head(self, size: int, status: int, keep_alive: bool, origin: bytes) -> bytes:
         lines = [
             b"HTTP/1.1 %d %s\r\n" % (status, REASONS[status]),
             *(b"%s: %s\r\n" % pair for pair in self.server_state.default_headers),
             b"content-type: application/json\r\n",
         ]
-        if exchange.origin:
-            lines.append(self.desk.cors_header(exchange.origin))
-        if not exchange.keep_alive:
+        if origin:
+            lines.append(self.desk.cors_header(origin))
+        if not keep_alive:
             lines.append(b"connection: close\r\n")
         lines.append(b"content-length: %d\r\n\r\n" % size)
         return b"".join(lines)

@@ -37,6 +37,20 @@ NOT_A_REQUEST = errors.error_member(errors.INVALID_REQUEST, "invalid request")
 TOO_LARGE = errors.error_member(errors.RESPONSE_TOO_LARGE, "response too large")
 
 
+class Deferred:
+    """An answer that is not there yet. Whoever gets one sets `respond` before the loop turns; it is
+    called once, from the loop. b"" is an answer without content."""
+
+    __slots__ = ("quiet", "respond")
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet  # of a notification: answered without content
+        self.respond: Respond = _unset
+
+    def settle(self, payload: bytes) -> None:
+        self.respond(b"" if self.quiet else payload)
+
+
 class Dispatcher:
     """Answers requests by a table of methods."""
 
@@ -46,11 +60,8 @@ class Dispatcher:
         self.limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def handle(self, body: bytes, session: Session, respond: Respond) -> bytes | None:
-        """The answer, or None: then `respond` gets it later, from the loop, exactly once.
-
-        b"" is an answer without content (notifications). Never raises.
-        """
+    def handle(self, body: bytes, session: Session) -> bytes | Deferred:
+        """The answer, now or later; b"" is one without content (notifications). Never raises."""
         if session.bucket is not None and session.bucket.tokens < 1:
             waiting = self._over_rate(session, 1)
             if waiting is not None:
@@ -62,22 +73,20 @@ class Dispatcher:
             self.refused.errors += 1
             return PARSE_FAILURE
         if type(request) is dict:
-            return self._single(request, session, respond)
+            return self._single(request, session)
         if type(request) is list:
-            return self._batch(request, session, respond)
+            return self._batch(request, session)
         self.refused.errors += 1
         return failure(None, NOT_A_REQUEST)
 
     async def answer(self, body: bytes, session: Session) -> bytes:
         """`handle` for those who can wait."""
+        answer = self.handle(body, session)
+        if isinstance(answer, bytes):
+            return answer
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-        def respond(payload: bytes) -> None:
-            if not future.done():
-                future.set_result(payload)
-
-        payload = self.handle(body, session, respond)
-        return await future if payload is None else payload
+        answer.respond = lambda payload: None if future.done() else future.set_result(payload)
+        return await future
 
     async def close(self) -> None:
         """Cancel what is still being answered, and wait for it."""
@@ -87,9 +96,8 @@ class Dispatcher:
 
     # --- one call
 
-    def _single(self, request: dict[str, Any], session: Session, respond: Respond) -> bytes | None:
-        bucket = session.bucket
-        if bucket is not None:
+    def _single(self, request: dict[str, Any], session: Session) -> bytes | Deferred:
+        if session.bucket is not None:
             refusal = self._over_rate(session, 1, request.get("id"))
             if refusal is not None:
                 return refusal
@@ -108,11 +116,9 @@ class Dispatcher:
             if ident is MISSING:
                 return self._quiet(method, exception, started)
             return self._failed(ident, method, exception, started)
-        if ident is MISSING:
-            ident = None
-            respond = _discarding(respond)
-        self._answer_later(result, ident, method, started, respond)
-        return None
+        deferred = Deferred(quiet=ident is MISSING)
+        self._answer_later(result, None if deferred.quiet else ident, method, started, deferred)
+        return deferred
 
     def _answer_later(
         self,
@@ -120,7 +126,7 @@ class Dispatcher:
         ident: object,
         method: Method,
         started: float,
-        respond: Respond,
+        deferred: Deferred,
     ) -> None:
         future = asyncio.ensure_future(awaitable)
         if isinstance(future, asyncio.Task):
@@ -128,7 +134,7 @@ class Dispatcher:
 
         def done(future: asyncio.Future[Any]) -> None:
             self._tasks.discard(future)
-            respond(self._outcome(ident, method, future, started))
+            deferred.settle(self._outcome(ident, method, future, started))
 
         future.add_done_callback(done)
 
@@ -191,7 +197,7 @@ class Dispatcher:
 
     # --- batches
 
-    def _batch(self, requests: list[Any], session: Session, respond: Respond) -> bytes | None:
+    def _batch(self, requests: list[Any], session: Session) -> bytes | Deferred:
         if not requests:
             self.refused.errors += 1
             return failure(None, errors.error_member(errors.INVALID_REQUEST, "empty batch"))
@@ -203,20 +209,21 @@ class Dispatcher:
         refusal = self._over_rate(session, len(requests))
         if refusal is not None:
             return refusal
-        task = asyncio.get_running_loop().create_task(self._run_batch(requests, session, respond))
+        deferred = Deferred()
+        task = asyncio.get_running_loop().create_task(self._run_batch(requests, session, deferred))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return None
+        return deferred
 
-    async def _run_batch(self, requests: list[Any], session: Session, respond: Respond) -> None:
+    async def _run_batch(self, requests: list[Any], session: Session, deferred: Deferred) -> None:
         answers = Answers(self.limits.batch_response_bytes)
         try:
             await self._fill(answers, requests, session)
         except asyncio.CancelledError:
             stopping = errors.error_member(errors.REFUSED, "the node is shutting down")
-            respond(failure(None, stopping))
+            deferred.settle(failure(None, stopping))
             raise
-        respond(answers.joined())
+        deferred.settle(answers.joined())
 
     async def _fill(self, answers: Answers, requests: list[Any], session: Session) -> None:
         slice_s = self.limits.batch_slice_ms / 1000
@@ -328,6 +335,5 @@ class Answers:
         return b"[" + b",".join(self._parts) + b"]" if self._parts else b""
 
 
-def _discarding(respond: Respond) -> Respond:
-    """Answer a notification with no content."""
-    return lambda _payload: respond(b"")
+def _unset(_payload: bytes) -> None:
+    raise AssertionError("an answer came before anyone asked for it")

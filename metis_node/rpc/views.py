@@ -85,15 +85,32 @@ def pending_view(transaction: Transaction) -> Json:
 
 
 def receipt_view(record: TransactionRecord, sealed: SealedHeader, index: int) -> Json:
-    return record.receipt_dict(hex_data(sealed.hash), hex(sealed.number), hex(index))
+    return _receipt(
+        record,
+        hex_data(sealed.hash),
+        hex(sealed.header.number),
+        hex(index),
+        hex(sealed.header.timestamp),
+    )
 
 
 def receipt_views(records: Iterable[TransactionRecord], sealed: SealedHeader) -> list[Json]:
     """The receipts of a whole block."""
     block_hash, number = hex_data(sealed.hash), hex(sealed.number)
+    timestamp = hex(sealed.header.timestamp)
     return [
-        record.receipt_dict(block_hash, number, hex(index)) for index, record in enumerate(records)
+        _receipt(record, block_hash, number, hex(index), timestamp)
+        for index, record in enumerate(records)
     ]
+
+
+def _receipt(
+    record: TransactionRecord, block_hash: str, number: str, index: str, timestamp: str
+) -> Json:
+    view = record.receipt_dict(block_hash, number, index)
+    for log in view["logs"]:  # type: ignore[attr-defined]
+        log["blockTimestamp"] = timestamp
+    return view
 
 
 def log_view(match: LogMatch) -> Json:

@@ -96,9 +96,11 @@ class Conversation:
             text = message.get("text")
             body = message.get("bytes") or b"" if text is None else text.encode()
             self._desk.requests += 1
-            payload = self._desk.dispatcher.handle(body, self._session, self._respond)
-            if payload is not None:
-                self._respond(payload)
+            answer = self._desk.dispatcher.handle(body, self._session)
+            if isinstance(answer, bytes):
+                self._respond(answer)
+            else:
+                answer.respond = self._respond
 
     def _respond(self, payload: bytes) -> None:
         self._room.release()
