@@ -348,7 +348,7 @@ class Generator:
                 replace(call, nonce_offset=-1),
                 replace(call, sender=sender, value=rich),
                 replace(call, sender=sender, value=2**256 - 1),
-                replace(call, sender=self._world.coded_key()),
+                replace(call, sender=self._world.coded_key(), value=0),
                 replace(call, max_fee_per_gas=base - 1, priority_fee_per_gas=0),
                 replace(call, kind=2, max_fee_per_gas=base, priority_fee_per_gas=base + 1),
                 replace(call, gas_limit=20_999),
