@@ -26,7 +26,6 @@ CONFIG_FILE = "config.toml"
 GENESIS_FILE = "genesis.json"
 PASSWORD_FILE = "password"
 BATCHER_KEY = "batcher"
-L1_PATIENCE_S = 60.0
 L1_RETRY_S = 0.25
 SCRYPT_COST = 1 << 12  # the key is public anyway; a start should not wait for a strong hash
 
@@ -126,7 +125,7 @@ max_channel_age_s = 10
 """
 
 
-def await_l1(l1: JsonRpcClient, *, patience_s: float = L1_PATIENCE_S) -> None:
+def await_l1(l1: JsonRpcClient, *, patience_s: float) -> None:
     """Return once the L1 answers: it may be starting beside us. Temporary when patience ends."""
     deadline = time.monotonic() + patience_s
     while True:

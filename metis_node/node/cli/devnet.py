@@ -53,6 +53,9 @@ def command(
     l1_fork: Annotated[
         str, typer.Option("--l1-fork", help="Of a new embedded L1: prague or osaka.")
     ] = "prague",
+    l1_wait_s: Annotated[
+        float, typer.Option("--l1-wait-s", min=0, help="Patience with an L1 that does not answer.")
+    ] = 30.0,
     batcher: Annotated[
         bool, typer.Option("--batcher/--no-batcher", help="Post batches to the L1.")
     ] = True,
@@ -89,6 +92,7 @@ def command(
     if reset:
         _delete(directory)
     with ExitStack() as stack:
+        l1_pid = None
         if l1 is None:
             child = l1_process(
                 data_dir=directory.l1_dir,
@@ -98,11 +102,12 @@ def command(
                 block_time_ms=l1_block_time_ms,
                 fork=l1_fork,
             )
-            l1_url = stack.enter_context(child).url
+            process = stack.enter_context(child)
+            l1_url, l1_pid = process.url, process.pid
         else:
             l1_url = l1
         l1_client = JsonRpcClient(url=l1_url)
-        await_l1(l1_client)
+        await_l1(l1_client, patience_s=l1_wait_s)
         if directory.exists:
             genesis = directory.reopen(choices)
         else:
@@ -112,7 +117,7 @@ def command(
             initialise_chain(data_dir, config.storage, genesis)
 
         def announce(ready: Ready) -> None:
-            print_banner(ready, directory, l1_url=l1_url, json=json)
+            print_banner(ready, directory, l1_url=l1_url, l1_pid=l1_pid, json=json)
 
         run_daemon(lambda stop: run_node(config, genesis, stop=stop, on_ready=announce))
 

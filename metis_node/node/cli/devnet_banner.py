@@ -9,18 +9,20 @@ if TYPE_CHECKING:
     from metis_node.node.node import Ready
 
 
-def print_banner(ready: Ready, directory: DevnetDirectory, *, l1_url: str, json: bool) -> None:
+def print_banner(
+    ready: Ready, directory: DevnetDirectory, *, l1_url: str, l1_pid: int | None, json: bool
+) -> None:
     """Print addresses and accounts to standard output."""
     from metis_node.node.cli.printing import print_json
 
-    facts = banner_facts(ready, directory, l1_url=l1_url)
+    facts = {**banner_facts(ready, directory), "l1": l1_url, "l1_pid": l1_pid}
     if json:
         print_json(facts)
     else:
         print("\n".join(banner_lines(facts)), flush=True)
 
 
-def banner_facts(ready: Ready, directory: DevnetDirectory, *, l1_url: str) -> dict[str, Any]:
+def banner_facts(ready: Ready, directory: DevnetDirectory) -> dict[str, Any]:
     from metis_node.node.devnet_genesis import BATCHER_ACCOUNT, FUNDED_ACCOUNTS, FUNDS_WEI
     from metis_node.node.keys import DEVNET_MNEMONIC, devnet_accounts
 
@@ -34,7 +36,6 @@ def banner_facts(ready: Ready, directory: DevnetDirectory, *, l1_url: str) -> di
     ]
     return {
         **ready.facts(),
-        "l1": l1_url,
         "data_dir": str(directory.path),
         "mnemonic": DEVNET_MNEMONIC,
         "accounts": accounts,

@@ -84,7 +84,9 @@ def run(arguments: list[str]) -> int:
         print(error.format_message(), file=sys.stderr)
         print("Try the same with --help.", file=sys.stderr)
         return ExitCode.USAGE
-    except (KeyboardInterrupt, Exception) as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # also a panic of native code, which is no Exception
         return _report(error, debug="--debug" in arguments)
     return result if isinstance(result, int) else ExitCode.OK
 

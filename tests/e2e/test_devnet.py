@@ -1,0 +1,112 @@
+"""`metis-node devnet` as a newcomer uses it: up, a transaction, batches, down, up again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.e2e.daemons import (
+    Daemon,
+    await_height,
+    await_result,
+    run_to_end,
+    running,
+    send_transfer,
+)
+
+pytestmark = pytest.mark.e2e
+
+RECIPIENT = "0x00000000000000000000000000000000000a11ce"
+FUNDS_WEI = 10_000 * 10**18
+
+
+def devnet(directory: Path, *more: str) -> list[str]:
+    ports = ["--port", "0", "--l1-port", "0", "--l1-block-time-ms", "1000"]
+    return ["devnet", "--data-dir", str(directory), *ports, *more]
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with running(devnet(tmp_path / "net", "--block-time-ms", "500"), tmp_path / "log") as daemon:
+        yield daemon
+
+
+def test_a_devnet_takes_transactions_ends_in_time_and_goes_on(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    accounts = daemon.facts["accounts"]
+    assert len(accounts) == 10
+    balance = daemon.rpc.call("eth_getBalance", accounts[1]["address"], "latest")
+    assert int(balance, 16) == FUNDS_WEI
+    sent = send_transfer(daemon.rpc, accounts[0]["private_key"], RECIPIENT, 12_345)
+    receipt = await_result(daemon.rpc, "eth_getTransactionReceipt", sent)
+    assert receipt["status"] == "0x1"
+    await_height(daemon.rpc, int(receipt["blockNumber"], 16) + 2)
+    head = daemon.rpc.call("eth_getBlockByNumber", "latest", False)
+    code, seconds = daemon.terminate()
+    assert code == 0
+    assert seconds < 2.0
+    with running(devnet(tmp_path / "net"), tmp_path / "log") as again:
+        same = again.rpc.call("eth_getBlockByNumber", head["number"], False)
+        assert same["hash"] == head["hash"]
+        assert again.rpc.call("eth_getTransactionReceipt", sent) == receipt
+        assert int(again.rpc.call("eth_getBalance", RECIPIENT, "latest"), 16) == 12_345
+        await_height(again.rpc, int(head["number"], 16) + 2)
+
+
+def test_batches_make_blocks_final(daemon: Daemon) -> None:
+    sent = send_transfer(daemon.rpc, daemon.facts["accounts"][0]["private_key"], RECIPIENT, 1)
+    number = int(await_result(daemon.rpc, "eth_getTransactionReceipt", sent)["blockNumber"], 16)
+    await_height(daemon.rpc, number, tag="finalized")
+    status = run_to_end(["status", "--rpc", daemon.facts["rpc"], "--json"])
+    assert status.returncode == 0, status.stdout
+    facts = orjson.loads(status.stdout)
+    assert facts["ready"] is True
+    assert facts["finalized"]["number"] >= number
+
+
+def test_a_second_process_on_the_directory_is_refused(daemon: Daemon, tmp_path: Path) -> None:
+    refused = run_to_end(["db", "inspect", "--data-dir", str(tmp_path / "net")])
+    assert refused.returncode == 4
+    assert f"in use by process {daemon.process.pid}" in refused.stderr.decode()
+
+
+def test_other_rules_for_a_chain_that_exists_are_refused(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.terminate()
+    refused = run_to_end(devnet(tmp_path / "net", "--block-time-ms", "700"))
+    assert refused.returncode == 3
+    assert b"block_time_ms 500, not 700" in refused.stderr
+
+
+def test_ctrl_c_ends_the_l1_with_the_devnet(daemon: Daemon) -> None:
+    child = daemon.facts["l1_pid"]
+    os.kill(child, 0)
+    code, _ = daemon.terminate(signal.SIGINT)
+    assert code == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_killed_devnet_leaves_a_sound_database(daemon: Daemon, tmp_path: Path) -> None:
+    key = daemon.facts["accounts"][0]["private_key"]
+    sent = [send_transfer(daemon.rpc, key, RECIPIENT, value) for value in range(1, 40)]
+    for hash_ in sent:
+        await_result(daemon.rpc, "eth_getTransactionReceipt", hash_)
+    daemon.terminate(signal.SIGKILL)
+    report = run_to_end(["db", "verify", "--data-dir", str(tmp_path / "net"), "--json"])
+    assert report.returncode == 0, report.stdout
+    facts = orjson.loads(report.stdout)
+    assert facts["sound"] is True
+    assert facts["transactions"] >= len(sent)
+
+
+def test_no_l1_is_said_so(tmp_path: Path) -> None:
+    command = devnet(tmp_path / "net", "--l1", "http://127.0.0.1:9", "--l1-wait-s", "1")
+    result = run_to_end(command)
+    assert result.returncode == 5
+    assert b"no answer from http://127.0.0.1:9" in result.stderr
