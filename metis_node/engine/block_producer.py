@@ -181,15 +181,14 @@ class BlockProducer:
     ) -> Imported:
         clock = asyncio.get_running_loop().time
         late_ms = max(0, self._clock.now_ms() - self._due_ms(self._chain.head))
+        budget_ms = self._pace.build_budget_ms(late_ms)
         started = clock()
-        built = await self._committer.run(
-            self._build, template, candidates, self._pace.build_budget_ms(late_ms)
-        )
+        built = await self._committer.run(self._build, template, candidates, budget_ms)
         built_at = clock()
         transactions = _body(template, built, candidates)
         imported = await self._committer.commit_block(built.header, transactions)
         build_ms, import_ms = (built_at - started) * 1000, (clock() - built_at) * 1000
-        self._pace.observe(build_ms, import_ms)
+        self._pace.observe(budget_ms, build_ms + import_ms, exhausted=built.deadline_hit)
         self._drop_impossible(built, candidates)
         if self._on_report is not None:
             self._on_report(
