@@ -44,6 +44,7 @@ class Backend:
     pending: PendingTransactions
     readers: ThreadPoolExecutor
     registry: CollectorRegistry
+    namespaces: frozenset[str] | None = None  # which are served ("eth", ...); None: all
     allow_unprotected: bool = False  # legacy transactions without chain id (EIP-155)
     sync_status: Callable[[], Json | None] = lambda: None  # eth_syncing's object; None: in sync
     l1_status: Callable[[], Json | None] = lambda: None

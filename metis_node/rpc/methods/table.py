@@ -55,4 +55,10 @@ def method_table(
         *Metis(backend, transactions).methods(),
         *backend.extra_methods,
     ]
-    return [*methods, modules_method(methods)]
+    served = [method for method in methods if _is_served(method, backend.namespaces)]
+    modules = modules_method(served)
+    return [*served, modules] if _is_served(modules, backend.namespaces) else served
+
+
+def _is_served(method: Method, namespaces: frozenset[str] | None) -> bool:
+    return namespaces is None or method.name.partition("_")[0] in namespaces
