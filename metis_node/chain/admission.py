@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metis_node.errors import InvalidTransaction
-from metis_node.execution.fees import MAX_TRANSACTION_GAS, is_osaka
+from metis_node.execution.fees import BLOB_SCHEDULES, MAX_TRANSACTION_GAS, fork_at, is_osaka
 from metis_node.types.rules import ChainRules
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 MAX_TRANSACTION_BYTES = 128 * 1024  # geth's txMaxSize
 MAX_INITCODE_BYTES = 49_152  # EIP-3860
+MAX_BLOBS_OSAKA = 6  # per transaction, EIP-7594
 MAX_NONCE = (1 << 64) - 1  # EIP-2681
-MAX_FEE = (1 << 256) - 1
 BLOB_TYPE = 3
 SET_CODE_TYPE = 4
 
@@ -28,16 +28,20 @@ class AdmissionRules:
     max_bytes: int
     osaka: bool  # EIP-7825 cap on gas
     blobs: bool
+    max_blobs: int = 6  # per transaction
     min_tip: int = 0  # wei per gas
 
     @classmethod
     def of(cls, rules: ChainRules, timestamp: int, *, min_tip: int = 0) -> AdmissionRules:
         """Rules for blocks at `timestamp` (seconds)."""
+        osaka = is_osaka(rules, timestamp)
+        of_block = BLOB_SCHEDULES[fork_at(rules, timestamp)].maximum
         return cls(
             gas_limit=rules.gas_limit,
             max_bytes=min(MAX_TRANSACTION_BYTES, rules.max_block_bytes),
-            osaka=is_osaka(rules, timestamp),
+            osaka=osaka,
             blobs=rules.blobs,
+            max_blobs=MAX_BLOBS_OSAKA if osaka else of_block,
             min_tip=min_tip,
         )
 
@@ -85,10 +89,23 @@ def check_transaction(tx: Transaction, fee_cap: int, tip: int, rules: AdmissionR
             "underpriced",
             f"transaction underpriced: gas tip cap {tip}, minimum needed {rules.min_tip}",
         )
+    if kind == BLOB_TYPE:
+        _check_blobs(tx, rules)
     if tx.to is None:
         _check_creation(tx, kind)
     if kind == SET_CODE_TYPE and not tx.to_dict()["authorizationList"]:
         raise _refusal("authorizations", "set code tx must have at least one authorization tuple")
+
+
+def _check_blobs(tx: Transaction, rules: AdmissionRules) -> None:
+    count = len(tx.blob_hashes)
+    if count == 0:
+        raise _refusal("blobs", "blobless blob transaction")
+    if count > rules.max_blobs:
+        raise _refusal(
+            "blobs",
+            f"too many blobs in transaction: have {count}, permitted {rules.max_blobs}",
+        )
 
 
 def _check_creation(tx: Transaction, kind: int) -> None:

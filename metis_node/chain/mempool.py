@@ -14,7 +14,7 @@ from enum import Enum
 from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING
 
-from metis_node.chain.admission import AdmissionRules, check_transaction
+from metis_node.chain.admission import BLOB_TYPE, AdmissionRules, check_transaction
 from metis_node.chain.eviction import WORTHLESS, CheapestFirst
 from metis_node.chain.mempool_entry import Account, Entry
 from metis_node.errors import InvalidTransaction
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from metis_node.chain.blockchain import Imported
 
 PRICE_BUMP_PERCENT = 10  # both fees of a replacement, at least
+BLOB_PRICE_BUMP_PERCENT = 100  # all three fees where blobs are
 SWEEP_INTERVAL_S = 30.0
 CANDIDATE_SLACK = 256  # candidates beyond what fits, for those that a build skips
 TRANSFER_GAS = 21_000
@@ -238,13 +239,7 @@ class Mempool:
         account.next = number
 
     def _replace(self, previous: Entry, entry: Entry, account: Account | None) -> AddOutcome:
-        bumped = 100 + PRICE_BUMP_PERCENT
-        if (
-            entry.fee_cap <= previous.fee_cap
-            or entry.tip <= previous.tip
-            or entry.fee_cap * 100 < previous.fee_cap * bumped
-            or entry.tip * 100 < previous.tip * bumped
-        ):
+        if not _outbids(entry, previous):
             raise _refusal("replacement", "replacement transaction underpriced")
         if self._bytes - previous.size + entry.size > self.limits.bytes:
             raise _refusal("full", "txpool is full")
@@ -452,6 +447,18 @@ class Mempool:
             for nonce, entry in account.entries.items()
             if nonce < account.next
         ]
+
+
+def _outbids(entry: Entry, previous: Entry) -> bool:
+    """A replacement raises both fees; a blob transaction all three, and more (geth)."""
+    blobs = BLOB_TYPE in (entry.tx.type, previous.tx.type)
+    bumped = 100 + (BLOB_PRICE_BUMP_PERCENT if blobs else PRICE_BUMP_PERCENT)
+    fees = [(entry.fee_cap, previous.fee_cap), (entry.tip, previous.tip)]
+    if blobs:
+        if entry.tx.type != previous.tx.type:
+            return False  # geth keeps them in separate pools
+        fees.append((entry.tx.max_fee_per_blob_gas, previous.tx.max_fee_per_blob_gas))
+    return all(new > old and new * 100 >= old * bumped for new, old in fees)
 
 
 def _check_delegated(

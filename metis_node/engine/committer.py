@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from metis_node.chain.admission import AdmissionRules
 from metis_node.chain.blockchain import Blockchain, Imported
 from metis_node.chain.mempool import Mempool
 from metis_node.engine.heads import Heads
@@ -72,5 +73,13 @@ class Committer:
             )
             if self._mempool is not None:
                 self._mempool.on_block(imported)
+                self._follow_forks(self._mempool, imported)
             self.heads.publish(imported)
             return imported
+
+    def _follow_forks(self, mempool: Mempool, imported: Imported) -> None:
+        """Admission by the rules of the next block."""
+        rules = self.blockchain.rules
+        if len(rules.forks) > 1:
+            following = imported.sealed.header.timestamp + 1
+            mempool.rules = AdmissionRules.of(rules, following, min_tip=mempool.rules.min_tip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,6 +13,7 @@ class _Pairs:
     def __init__(self, values: dict[bytes, bytes], order: list[bytes]) -> None:
         self._values = values
         self._order = order
+        self._lock = threading.Lock()  # keys and values change together
 
     def get(self, key: bytes) -> bytes | None:
         return self._values.get(key)
@@ -32,7 +34,8 @@ class _Pairs:
 
     def _range(self, start: bytes, stop: bytes, reverse: bool) -> list[bytes]:
         """A copy, so that writes during an iteration do not disturb it."""
-        found = self._order[bisect_left(self._order, start) : bisect_left(self._order, stop)]
+        with self._lock:
+            found = self._order[bisect_left(self._order, start) : bisect_left(self._order, stop)]
         return found[::-1] if reverse else found
 
 
@@ -51,19 +54,23 @@ class MemoryStore(_Pairs):
         super().__init__({}, [])
 
     def write(self, changes: Iterable[tuple[bytes, bytes | None]], *, sync: bool = True) -> None:  # noqa: ARG002
-        for key, value in list(changes):
-            known = key in self._values
-            if value is None:
-                if known:
-                    del self._values[key]
-                    del self._order[bisect_left(self._order, key)]
-                continue
-            self._values[key] = value
-            if not known:
-                insort(self._order, key)
+        with self._lock:
+            for key, value in list(changes):
+                self._change(key, value)
 
     def snapshot(self) -> MemorySnapshot:
-        return MemorySnapshot(dict(self._values), list(self._order))
+        with self._lock:
+            return MemorySnapshot(dict(self._values), list(self._order))
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _change(self, key: bytes, value: bytes | None) -> None:
+        known = key in self._values
+        if value is not None:
+            self._values[key] = value
+            if not known:
+                insort(self._order, key)
+        elif known:
+            del self._values[key]
+            del self._order[bisect_left(self._order, key)]

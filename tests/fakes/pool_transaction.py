@@ -23,6 +23,8 @@ class PoolTransaction:
     size: int = 110
     intrinsic_gas: int = 21_000
     floor_gas: int = 21_000
+    max_fee_per_blob_gas: int = 0
+    blob_hashes: list[bytes] = field(default_factory=list)
     authorities: list[bytes] = field(default_factory=list)
     authorization_list: list[object] = field(default_factory=list)
     hash: bytes = b""
@@ -30,7 +32,8 @@ class PoolTransaction:
     def __post_init__(self) -> None:
         if not self.hash:
             text = f"{self.nonce} {self.max_fee_per_gas} {self.max_priority_fee_per_gas} "
-            text += f"{self.gas_limit} {self.value} {self.type} {self.size}"
+            text += f"{self.gas_limit} {self.value} {self.type} {self.size} "
+            text += f"{self.max_fee_per_blob_gas}"
             self.hash = keccak256(self.sender + text.encode() + self.data)
 
     @property

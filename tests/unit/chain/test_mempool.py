@@ -392,6 +392,35 @@ def test_an_authority_with_several_in_flight_is_reserved(pool: Mempool) -> None:
     assert message == "authority already reserved"
 
 
+# --- blobs (the embedded L1) -------------------------------------------------------------------
+
+L1_RULES = AdmissionRules(
+    gas_limit=30_000_000, max_bytes=131_072, osaka=False, blobs=True, max_blobs=2
+)
+
+
+def blob_tx(tip: int, cap: int, blob_fee: int, blobs: int = 1) -> PoolTransaction:
+    return tx(1, 0, tip, cap, type=3, max_fee_per_blob_gas=blob_fee, blob_hashes=[b""] * blobs)
+
+
+def test_blob_transactions_double_all_three_fees_to_replace() -> None:
+    pool = Mempool(L1_RULES)
+    add(pool, blob_tx(2, 100, 5))
+    for tip, cap, blob_fee in ((3, 200, 10), (4, 199, 10), (4, 200, 9)):
+        message = refusal(pool, blob_tx(tip, cap, blob_fee))
+        assert message == "replacement transaction underpriced"
+    assert refusal(pool, tx(1, 0, 50, 500)) == "replacement transaction underpriced"
+    assert add(pool, blob_tx(4, 200, 10)) is AddOutcome.REPLACED
+
+
+def test_the_number_of_blobs_is_bounded() -> None:
+    pool = Mempool(L1_RULES)
+    assert refusal(pool, blob_tx(1, 10, 1, blobs=0)) == "blobless blob transaction"
+    words = "too many blobs in transaction: have 3, permitted 2"
+    assert refusal(pool, blob_tx(1, 10, 1, blobs=3)) == words
+    assert add(pool, blob_tx(1, 10, 1, blobs=2)) is AddOutcome.PENDING
+
+
 # --- reads and feeds --------------------------------------------------------------------------
 
 

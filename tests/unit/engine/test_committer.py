@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from metis_node.errors import InvalidBlock, Temporary
-from tests import chains
+from metis_node.errors import InvalidBlock, InvalidTransaction, Temporary
+from tests import chains, factories
 from tests.chains import transfer
 from tests.unit.engine.nodes import running_node
 
@@ -70,3 +70,17 @@ async def test_closing_waits_for_the_block_under_way() -> None:
             await node.committer.commit_block(*block)
         with pytest.raises(Temporary, match="shutting down"):
             await node.committer.run(threading.current_thread)
+
+
+async def test_admission_follows_the_forks() -> None:
+    forks = [
+        {"timestamp": 0, "name": "prague"},
+        {"timestamp": factories.GENESIS_TIME + 2, "name": "osaka"},
+    ]
+    async with running_node(produce=False, forks=forks) as node:
+        big = (1 << 24) + 1
+        await node.intake.submit(transfer(0, 0, gas_limit=big))
+        await node.committer.commit_block(*chains.sealed_block(node.blockchain))
+        with pytest.raises(InvalidTransaction, match="transaction gas limit too high"):
+            await node.intake.submit(transfer(1, 0, gas_limit=big))
+        await node.intake.submit(transfer(1, 0, gas_limit=big - 1))
