@@ -136,10 +136,9 @@ async def test_what_no_block_can_hold_is_dropped_and_reported() -> None:
     """A transaction that became invalid for good while it waited: above Osaka's gas cap."""
     forks = [
         {"timestamp": 0, "name": "prague"},
-        {"timestamp": factories.GENESIS_TIME + 2, "name": "osaka"},
+        {"timestamp": factories.GENESIS_TIME + 1, "name": "osaka"},
     ]
     async with running_node(forks=forks) as node:
-        await node.next_block()
         big = transfer(0, 0, gas_limit=(1 << 24) + 1)
         await node.intake.submit_many([big, transfer(3, 0)])
         block = await node.next_block()
