@@ -1,0 +1,88 @@
+"""Channels from stored blocks: read, encode, and read back what was made before it is posted.
+
+Everything here runs in a worker thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metis_node.batching.channel import Channel, decode_channel, encode_channel
+from metis_node.batching.effects import EncodeChannel
+from metis_node.batching.span_batch import BLOCK_CHECK_BYTES, PARENT_CHECK_BYTES
+from metis_node.chain.queries import Queries
+from metis_node.codec.extra_data import decode_extra_data, header_time_ms
+from metis_node.engine.block_bodies import carried_transactions
+from metis_node.errors import Fatal
+from metis_node.types.batches import BatchBlock, SpanBatch
+from metis_node.types.rules import ChainRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeChannel:
+    channel: Channel
+    raw_size: int  # bytes of the transactions
+    transactions: int
+
+
+def make_channel(queries: Queries, rules: ChainRules, order: EncodeChannel) -> MadeChannel:
+    """One channel of as many of the ordered blocks as the order's budget takes, at least one.
+
+    Raises Fatal where it does not decode to what it was made of: such a batch must not be posted.
+    """
+    blocks, size = _take_blocks(queries, order)
+    batch = span_batch(queries, blocks)
+    channel = encode_channel(batch, chain_id=rules.chain_id)
+    if decode_channel(channel.data, chain_id=rules.chain_id) != batch:
+        raise Fatal(
+            f"the batch of blocks {batch.first} to {batch.last} does not decode to what it was "
+            "made of: this is a fault of the node, please report it"
+        )
+    count = sum(len(block.transactions) for block in blocks)
+    return MadeChannel(channel=channel, raw_size=size, transactions=count)
+
+
+def span_batch(queries: Queries, blocks: list[BatchBlock]) -> SpanBatch:
+    """The batch of consecutive stored blocks."""
+    parent = queries.header_by_number(blocks[0].number - 1)
+    last = queries.header_by_number(blocks[-1].number)
+    assert parent is not None
+    assert last is not None
+    return SpanBatch(
+        parent_check=parent.hash[:PARENT_CHECK_BYTES],
+        last_hash=last.hash,
+        blocks=tuple(blocks),
+    )
+
+
+def carried_block(queries: Queries, number: int) -> BatchBlock:
+    """The part of a stored block that batches carry."""
+    sealed = queries.header_by_number(number)
+    assert sealed is not None, "only decided blocks are asked for"
+    header = sealed.header
+    extra = decode_extra_data(header.extra_data)
+    return BatchBlock(
+        number=number,
+        time_ms=header_time_ms(header),
+        origin_number=extra.origin_number,
+        beneficiary=header.beneficiary,
+        builder_index=extra.builder_index,
+        epoch=extra.epoch,
+        stake_block=extra.stake_block,
+        gas_limit=header.gas_limit,
+        check=sealed.hash[:BLOCK_CHECK_BYTES],
+        transactions=carried_transactions(queries, number),
+    )
+
+
+def _take_blocks(queries: Queries, order: EncodeChannel) -> tuple[list[BatchBlock], int]:
+    blocks: list[BatchBlock] = []
+    size = 0
+    for number in range(order.first, order.last + 1):
+        block = carried_block(queries, number)
+        weight = sum(map(len, block.transactions))
+        if blocks and size + weight > order.max_raw_bytes:
+            break
+        blocks.append(block)
+        size += weight
+    return blocks, size

@@ -1,0 +1,55 @@
+"""What the hosts of this room need of an L1, as Protocols. `l1/` implements them, `node/` wires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from metis_node.types.l1 import L1Header
+
+
+class L1Source(Protocol):
+    """Reading. Every call raises Temporary where the L1 does not answer."""
+
+    async def header(self, block: int | str) -> L1Header | None:
+        """By number or tag (latest, safe, finalized); None where there is none (yet)."""
+        ...
+
+    async def payloads(self, header: L1Header) -> list[bytes]:
+        """The payloads that the inbox got in this very block, in order; empty bytes for what does
+        not decode. Temporary where the block is not canonical any more or a blob is missing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingPlan:
+    """How a channel goes to L1: payloads of at most `capacity` bytes, so many per transaction."""
+
+    with_blobs: bool
+    capacity: int
+    payloads_per_transaction: int
+
+
+class Posting(Protocol):
+    """One L1 transaction on its way."""
+
+    async def landed(self) -> int:
+        """The L1 block that holds it, once confirmed. Temporary where it will never be there."""
+        ...
+
+    def withdraw(self) -> None:
+        """It is not wanted any more."""
+        ...
+
+
+class BatchPublisher(Protocol):
+    """Writing."""
+
+    async def plan(self, size: int) -> PostingPlan:
+        """The cheapest way at the moment for a channel of `size` bytes."""
+        ...
+
+    async def post(self, payloads: Sequence[bytes], plan: PostingPlan) -> Posting:
+        """Queue one L1 transaction with these payloads. Transactions go out in order of calls."""
+        ...
