@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from metis_node.engine.l1_origin import origin_of
 from metis_node.errors import InvalidConfig, Temporary
 from metis_node.execution.genesis import Genesis
+from metis_node.l1 import answers
 from metis_node.node.devnet_genesis import BATCHER_ACCOUNT, FUNDED_ACCOUNTS, layer2_genesis
 from metis_node.node.genesis_file import read_genesis_file, write_genesis_file
 from metis_node.node.json_rpc_client import JsonRpcClient
 from metis_node.node.keys import KeyDirectory, devnet_accounts, write_password_file
 from metis_node.types.l1 import L1Origin
-from metis_node.types.primitives import Hash32
 
 CONFIG_FILE = "config.toml"
 GENESIS_FILE = "genesis.json"
@@ -122,6 +123,7 @@ stale_after_s = 60
 
 [batcher]
 max_channel_age_s = 10
+confirmations = 1
 """
 
 
@@ -140,25 +142,8 @@ def await_l1(l1: JsonRpcClient, *, patience_s: float) -> None:
 
 def newest_origin(l1: JsonRpcClient) -> tuple[L1Origin, int]:
     """The L1's head as the origin of block 0, and the L1's chain id."""
-    chain_id, block, blob_fee = l1.batch(
-        [
-            ("eth_chainId", []),
-            ("eth_getBlockByNumber", ["latest", False]),
-            ("eth_blobBaseFee", []),
-        ]
-    )
+    chain_id, block = l1.batch([("eth_chainId", []), ("eth_getBlockByNumber", ["latest", False])])
     try:
-        origin = L1Origin(
-            number=int(block["number"], 16),
-            hash=Hash32(bytes.fromhex(block["hash"][2:])),
-            timestamp=int(block["timestamp"], 16),
-            base_fee_per_gas=int(block["baseFeePerGas"], 16),
-            blob_base_fee=int(blob_fee, 16),
-            prev_randao=Hash32(bytes.fromhex(block["mixHash"][2:])),
-        )
-        return origin, int(chain_id, 16)
-    except (TypeError, KeyError, ValueError) as error:
-        raise Temporary(
-            f"the L1 at {l1.url} gave no block with EIP-1559 and EIP-4844 fields ({error!r}): "
-            "is it an Ethereum node of Cancun or later?"
-        ) from error
+        return origin_of(answers.header(block)), answers.quantity(chain_id)
+    except answers.Malformed as error:
+        raise Temporary(f"the L1 at {l1.url} gives no block as Ethereum does: {error}") from error

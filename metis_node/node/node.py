@@ -8,18 +8,27 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from metis_node import __version__
+from metis_node.chain.blockchain import Blockchain
 from metis_node.execution.genesis import Genesis
-from metis_node.node.assembly import chain_parts, opened_blockchain, rpc_server
+from metis_node.node.assembly import (
+    ChainParts,
+    chain_backend,
+    chain_parts,
+    opened_blockchain,
+    rpc_server,
+)
 from metis_node.node.config import Config
-from metis_node.node.l1_assembly import l1_parts, node_backend, node_producer
+from metis_node.node.l1_assembly import L1Parts, block_producer, l1_parts
+from metis_node.node.readiness import L1_GAUGES, head_check, l1_check, l1_facts, l1_gauges
 from metis_node.node.service import Service, run_services
+from metis_node.rpc.backend import Backend
 
 log = structlog.get_logger(__name__)
 
@@ -62,21 +71,12 @@ async def run_node(
     The end is the start backwards: producing, posting and following stop, the RPC answers what is
     under way, threads finish their block, the database is closed.
     """
-    data_dir = config.chain.data_dir
-    with opened_blockchain(data_dir, config.storage, expected) as blockchain:
+    with opened_blockchain(config.chain.data_dir, config.storage, expected) as blockchain:
         async with chain_parts(blockchain, config) as parts, l1_parts(parts, config) as l1:
-            services: dict[str, Service] = {"intake": parts.intake.run, **l1.services}
-            if config.sequencer.enabled:
-                services["block producer"] = node_producer(parts, l1, config).run
-            async with rpc_server(node_backend(parts, l1, config), config) as server:
-                ready = Ready(
-                    url=server.url,
-                    chain_id=blockchain.rules.chain_id,
-                    l1_chain_id=blockchain.rules.l1_chain_id,
-                    block_time_ms=blockchain.rules.block_time_ms,
-                    head=blockchain.head.number,
-                    data_dir=data_dir,
-                )
+            parts.telemetry.watch(l1_gauges(parts, l1), L1_GAUGES)
+            services = _services(parts, l1, config)
+            async with rpc_server(_backend(parts, l1, config), config) as server:
+                ready = _ready(server.url, blockchain, config)
                 log.info("node started", **ready.facts(), sequencer=config.sequencer.enabled)
                 await run_services(
                     services,
@@ -85,3 +85,29 @@ async def run_node(
                     on_started=lambda: on_ready(ready),
                 )
     log.info("node stopped", head=blockchain.head.number)
+
+
+def _services(parts: ChainParts, l1: L1Parts, config: Config) -> dict[str, Service]:
+    services: dict[str, Service] = {"intake": parts.intake.run, "l1 follower": l1.follower.run}
+    if config.sequencer.enabled:
+        services["block producer"] = block_producer(parts, l1, config).run
+    return services
+
+
+def _backend(parts: ChainParts, l1: L1Parts, config: Config) -> Backend:
+    return replace(
+        chain_backend(parts, config),
+        l1_status=lambda: l1_facts(parts, l1),
+        checks=(head_check(parts, l1), l1_check(l1, config)),
+    )
+
+
+def _ready(url: str, blockchain: Blockchain, config: Config) -> Ready:
+    return Ready(
+        url=url,
+        chain_id=blockchain.rules.chain_id,
+        l1_chain_id=blockchain.rules.l1_chain_id,
+        block_time_ms=blockchain.rules.block_time_ms,
+        head=blockchain.head.number,
+        data_dir=config.chain.data_dir,
+    )

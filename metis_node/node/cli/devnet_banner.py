@@ -63,7 +63,7 @@ def banner_lines(facts: dict[str, Any]) -> list[str]:
     lines += [
         "",
         f"  Account 9 pays for the batches on the L1. Mnemonic: {facts['mnemonic']}",
-        f"  Block {facts['head']} every {facts['block_time_ms']} ms. Ctrl-C stops.",
+        f"  A block every {facts['block_time_ms']} ms, now at {facts['head']}. Ctrl-C stops.",
         "",
     ]
     return lines

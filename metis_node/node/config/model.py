@@ -180,8 +180,12 @@ class L1(Section):
         default=(),
         description="sources of blobs (beacon API); empty: the JSON-RPC endpoints themselves",
     )
+    origins: Literal["finalized", "confirmed"] = Field(
+        default="confirmed",
+        description="which L1 blocks may become origins; finalized ones can never be lost",
+    )
     confirmations: int = Field(
-        default=4, ge=0, le=10_000, description="depth at which an L1 block may become an origin"
+        default=4, ge=0, le=4_096, description="L1 blocks on top of a confirmed one"
     )
     poll_interval_ms: int = Field(
         default=1_000, ge=50, le=600_000, description="time between two looks at the L1 head"
@@ -207,6 +211,9 @@ class Batcher(Section):
     )
     target_blobs: int = Field(
         default=3, ge=1, le=6, description="blobs in one L1 transaction when there is data enough"
+    )
+    confirmations: int = Field(
+        default=3, ge=1, le=4_096, description="L1 blocks after which a posted batch counts"
     )
     max_fee_gwei: int = Field(
         default=500, ge=1, le=1_000_000, description="fee per gas above which posting waits, gwei"
