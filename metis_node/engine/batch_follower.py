@@ -6,6 +6,7 @@ loudly. On a node that does not sequence, batches bring blocks.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import structlog
