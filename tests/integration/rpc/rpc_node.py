@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry
 
 from metis_node.chain.admission import AdmissionRules
 from metis_node.chain.blockchain import Blockchain, Imported
+from metis_node.chain.header_rules import earliest_time_ms
 from metis_node.chain.mempool import Mempool
 from metis_node.chain.queries import Queries
 from metis_node.engine.block_producer import BlockProducer
-from metis_node.engine.clock import SystemClock
 from metis_node.engine.committer import Committer
 from metis_node.engine.heads import Heads, PendingTransactions
 from metis_node.engine.intake import Intake
@@ -56,6 +56,20 @@ class FixedOrigin:
 
     async def changed(self) -> None:
         await asyncio.Event().wait()
+
+
+class PunctualClock:
+    """It is always just the time at which the next block is due: no block is late, however slow
+    the machine."""
+
+    def __init__(self, chain: Blockchain) -> None:
+        self._chain = chain
+
+    def now_ms(self) -> int:
+        return earliest_time_ms(self._chain.head.header, self._chain.rules)
+
+    async def wait_until_ms(self, due_ms: int) -> None:
+        assert due_ms <= self.now_ms()
 
 
 @dataclass
@@ -165,7 +179,7 @@ async def running_node(
         mempool=mempool,
         leadership=SoleProposer(),
         origins=FixedOrigin(timestamp),
-        clock=SystemClock(),
+        clock=PunctualClock(chain),
         beneficiary=BENEFICIARY,
     )
     task = asyncio.create_task(intake.run())
