@@ -3,6 +3,8 @@
 pub mod blocks;
 pub mod calls;
 pub mod convert;
+#[cfg(test)]
+mod dice;
 pub mod engine;
 pub mod errors;
 pub mod evm;

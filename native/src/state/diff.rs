@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(
             ReverseDiff::decode(empty.encoded().to_vec())
                 .unwrap()
-                .slots()
+                .accounts()
                 .count(),
             0
         );

@@ -18,6 +18,9 @@ mod tries;
 mod verify;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use account::FlatAccount;
 pub use changes::{AccountChange, AccountFields, StateChanges};
 pub use error::StateError;

@@ -20,6 +20,7 @@ pub fn verify_state(
     while let Some((key, value)) = accounts.next()? {
         let hash = B256::from_slice(&key[1..]);
         let account = FlatAccount::decode(&value)?;
+        expect_owner(&slot, Some(&hash))?;
         let mut storage = HashBuilder::default();
         while let Some((key, value)) = slot.take_if(|(key, _)| key[1..33] == hash[..]) {
             let value = slot_value(&key, &value)?;
@@ -34,10 +35,9 @@ pub fn verify_state(
                 account.storage_root
             )));
         }
-        expect_owner(&slot, &hash)?;
         trie.add_leaf(Nibbles::unpack(hash), &account.trie_value());
     }
-    expect_owner(&slot, &B256::repeat_byte(0xff))?;
+    expect_owner(&slot, None)?;
     Ok(trie.root())
 }
 
@@ -55,13 +55,15 @@ fn slot_value(key: &[u8], value: &[u8]) -> Result<U256, StateError> {
         })
 }
 
-/// A slot that is left over before `hash` belongs to no account.
-fn expect_owner(slot: &Option<Row>, hash: &B256) -> Result<(), StateError> {
+/// The next slot belongs to the next account (None: there is none) or to one after it.
+fn expect_owner(slot: &Option<Row>, next: Option<&B256>) -> Result<(), StateError> {
     match slot {
-        Some((key, _)) if key[1..33] <= hash[..] => Err(StateError::Corrupt(format!(
-            "there are slots of the key {}, which has no account",
-            B256::from_slice(&key[1..33])
-        ))),
+        Some((key, _)) if next.is_none_or(|hash| key[1..33] < hash[..]) => {
+            Err(StateError::Corrupt(format!(
+                "there are slots of the key {}, which has no account",
+                B256::from_slice(&key[1..33])
+            )))
+        }
         _ => Ok(()),
     }
 }

@@ -7,22 +7,10 @@ use alloy_trie::proof::verify_proof;
 use alloy_trie::{EMPTY_ROOT_HASH, HashBuilder, Nibbles};
 
 use super::*;
+use crate::dice::Dice;
 use crate::kv::{Kv, MemKv};
 
 const PREFIX: &[u8] = b"A";
-
-/// A small deterministic generator (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-}
 
 fn rebuilt(model: &BTreeMap<B256, Vec<u8>>) -> B256 {
     let mut builder = HashBuilder::default();
@@ -194,7 +182,7 @@ fn value(dice: &mut Dice, short: bool) -> Vec<u8> {
 }
 
 fn run(seed: u64, space: u64, crowded: bool, short: bool, rounds: u64, most: u64) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut bench = Bench::new();
     for round in 0..rounds {
         let removing = dice.roll(10);
@@ -251,7 +239,7 @@ fn equals_a_rebuild_when_updated_on_all_cores() {
 
 #[test]
 fn writes_nothing_for_changes_that_change_nothing() {
-    let mut dice = Dice(1);
+    let mut dice = Dice::new(1);
     let mut bench = Bench::new();
     let first: BTreeMap<_, _> = (0..50)
         .map(|n: u64| (keccak256(n.to_be_bytes()), Some(value(&mut dice, false))))
@@ -275,7 +263,7 @@ fn writes_nothing_for_changes_that_change_nothing() {
 
 #[test]
 fn keeps_count_of_resident_bytes() {
-    let mut dice = Dice(7);
+    let mut dice = Dice::new(7);
     let mut bench = Bench::new();
     let mut counted = 0isize;
     for born in 0..30 {
@@ -309,7 +297,7 @@ fn keeps_count_of_resident_bytes() {
 #[test]
 fn a_sweep_keeps_the_bound_and_the_root() {
     let mut bench = Bench::new();
-    let mut dice = Dice(3);
+    let mut dice = Dice::new(3);
     let all = (0..2000u64)
         .map(|n| (keccak256(n.to_be_bytes()), Some(value(&mut dice, false))))
         .collect();

@@ -1,0 +1,7 @@
+//! State against a model that keeps every block whole.
+
+mod bench;
+mod history;
+mod life;
+mod model;
+mod race;
