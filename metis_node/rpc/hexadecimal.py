@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import orjson
+
 from metis_node.errors import InvalidRequest
 from metis_node.rpc.errors import shorten
 
@@ -79,8 +81,13 @@ def record(params: Params, index: int, name: str) -> dict[str, Any]:
     return value
 
 
-def optional_record(params: Params, index: int, name: str) -> dict[str, Any] | None:
-    return None if optional(params, index) is None else record(params, index, name)
+def encoded_record(params: Params, index: int, name: str) -> bytes:
+    """A JSON object, encoded again for the engine."""
+    return _encoded(record(params, index, name), index, name)
+
+
+def optional_encoded_record(params: Params, index: int, name: str) -> bytes | None:
+    return None if optional(params, index) is None else encoded_record(params, index, name)
 
 
 def fixed(value: Any, size: int, index: int, name: str) -> bytes:
@@ -160,6 +167,13 @@ def kind(value: Any) -> str:
     if isinstance(value, str):
         return "string"
     return "array" if isinstance(value, list) else "object"
+
+
+def _encoded(value: Any, index: int, name: str) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # it reads deeper than it writes
+        raise invalid(index, name, "nested too deeply") from None
 
 
 def _digits(value: Any, index: int, name: str) -> str:

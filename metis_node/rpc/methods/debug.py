@@ -65,7 +65,7 @@ class Debug:
         return self._trace_whole(sealed, params)
 
     def trace_call(self, params: list[Any], _session: Session) -> Any:
-        request = orjson.dumps(hexadecimal.record(params, 0, "transaction"))
+        request = hexadecimal.encoded_record(params, 0, "transaction")
         sealed = self._tags.header(params, 1)
         return self._readers.run(self._trace_call, request, sealed, _config(params, 2))
 
@@ -139,7 +139,7 @@ class Debug:
 
 def _config(params: list[Any], index: int) -> bytes:
     """The TraceConfig as JSON; what is in it is the engine's to judge."""
-    return orjson.dumps(hexadecimal.optional_record(params, index, "config") or {})
+    return hexadecimal.optional_encoded_record(params, index, "config") or b"{}"
 
 
 def raw_block(header: bytes, transactions: list[bytes]) -> bytes:

@@ -45,7 +45,7 @@ class EthCall:
         ]
 
     def call(self, params: list[Any], _session: Session) -> Any:
-        request = orjson.dumps(hexadecimal.record(params, 0, "transaction"))
+        request = hexadecimal.encoded_record(params, 0, "transaction")
         sealed = self._tags.header(params, 1)
         if len(params) > 2:
             state, block = _overrides(params)
@@ -62,19 +62,20 @@ class EthCall:
         return output_of(result)
 
     def estimate_gas(self, params: list[Any], _session: Session) -> Any:
-        request = orjson.dumps(hexadecimal.record(params, 0, "transaction"))
+        request = hexadecimal.encoded_record(params, 0, "transaction")
         sealed = self._tags.header(params, 1)
         state, block = _overrides(params)
         return self._readers.run(self._estimate, request, sealed, state, block)
 
     def create_access_list(self, params: list[Any], _session: Session) -> Any:
-        request = orjson.dumps(hexadecimal.record(params, 0, "transaction"))
+        request = hexadecimal.encoded_record(params, 0, "transaction")
         sealed = self._tags.header(params, 1)
         state, _ = _overrides(params)
         return self._readers.run(self._access_list, request, sealed, state)
 
     def simulate(self, params: list[Any], _session: Session) -> Any:
         payload = hexadecimal.record(params, 0, "payload")
+        encoded = hexadecimal.encoded_record(params, 0, "payload")
         calls = payload.get("blockStateCalls")
         if type(calls) is not list or not calls:
             raise InvalidRequest("empty input: want blockStateCalls with at least one block")
@@ -82,9 +83,7 @@ class EthCall:
             raise InvalidRequest(
                 f"too many blocks: at most {self._limits.simulate_blocks}", code=-38026
             )
-        return self._readers.run(
-            self._simulate, orjson.dumps(payload), self._tags.header(params, 1)
-        )
+        return self._readers.run(self._simulate, encoded, self._tags.header(params, 1))
 
     # --- in threads
 
@@ -155,9 +154,5 @@ def output_of(result: CallResult) -> str:
 
 def _overrides(params: list[Any]) -> tuple[bytes | None, bytes | None]:
     """State and block overrides, as JSON for the engine."""
-    state = hexadecimal.optional_record(params, 2, "stateOverrides")
-    block = hexadecimal.optional_record(params, 3, "blockOverrides")
-    return (
-        None if state is None else orjson.dumps(state),
-        None if block is None else orjson.dumps(block),
-    )
+    state = hexadecimal.optional_encoded_record(params, 2, "stateOverrides")
+    return state, hexadecimal.optional_encoded_record(params, 3, "blockOverrides")
