@@ -24,6 +24,14 @@ from metis_node.node.assembly import (
     opened_blockchain,
     rpc_server,
 )
+from metis_node.node.batch_assembly import BatchParts, batch_parts
+from metis_node.node.batch_report import (
+    BATCH_GAUGES,
+    batch_check,
+    batch_facts,
+    batch_gauges,
+    transaction_batch,
+)
 from metis_node.node.config import Config
 from metis_node.node.l1_assembly import L1Parts, block_producer, l1_parts
 from metis_node.node.readiness import L1_GAUGES, head_check, l1_check, l1_facts, l1_gauges
@@ -73,9 +81,19 @@ async def run_node(
     """
     with opened_blockchain(config.chain.data_dir, config.storage, expected) as blockchain:
         async with chain_parts(blockchain, config) as parts, l1_parts(parts, config) as l1:
+            producer = block_producer(parts, l1, config) if config.sequencer.enabled else None
+            batches = batch_parts(parts, l1, config, producer)
             parts.telemetry.watch(l1_gauges(parts, l1), L1_GAUGES)
-            services = _services(parts, l1, config)
-            async with rpc_server(_backend(parts, l1, config), config) as server:
+            parts.telemetry.watch(batch_gauges(parts, batches), BATCH_GAUGES)
+            services: dict[str, Service] = {
+                "intake": parts.intake.run,
+                "l1 follower": l1.follower.run,
+                **batches.services,
+            }
+            if producer is not None:
+                services["block producer"] = producer.run
+            backend = _backend(parts, l1, batches, config)
+            async with rpc_server(backend, config) as server:
                 ready = _ready(server.url, blockchain, config)
                 log.info("node started", **ready.facts(), sequencer=config.sequencer.enabled)
                 await run_services(
@@ -87,18 +105,13 @@ async def run_node(
     log.info("node stopped", head=blockchain.head.number)
 
 
-def _services(parts: ChainParts, l1: L1Parts, config: Config) -> dict[str, Service]:
-    services: dict[str, Service] = {"intake": parts.intake.run, "l1 follower": l1.follower.run}
-    if config.sequencer.enabled:
-        services["block producer"] = block_producer(parts, l1, config).run
-    return services
-
-
-def _backend(parts: ChainParts, l1: L1Parts, config: Config) -> Backend:
+def _backend(parts: ChainParts, l1: L1Parts, batches: BatchParts, config: Config) -> Backend:
     return replace(
         chain_backend(parts, config),
         l1_status=lambda: l1_facts(parts, l1),
-        checks=(head_check(parts, l1), l1_check(l1, config)),
+        batches=lambda: batch_facts(parts, batches),
+        transaction_batch=transaction_batch(batches),
+        checks=(head_check(parts, l1), l1_check(l1, config), batch_check(batches)),
     )
 
 

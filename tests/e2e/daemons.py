@@ -153,7 +153,7 @@ def send_transfer(rpc: JsonRpcClient, key: str, to: str, value_wei: int) -> str:
         {
             "chainId": int(chain_id, 16),
             "nonce": int(nonce, 16),
-            "to": to,
+            "to": bytes.fromhex(to[2:]),
             "value": value_wei,
             "gas": 21_000,
             "maxFeePerGas": 2 * int(price, 16) + 10**9,

@@ -34,7 +34,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 def signed(account: LocalAccount, sidecar: Sidecar, nonce: int, **fields: Any) -> bytes:
-    transaction = {
+    transaction: dict[str, Any] = {
         "type": 3,
         "chainId": 900,
         "nonce": nonce,

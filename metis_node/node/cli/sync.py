@@ -18,6 +18,14 @@ from metis_node.node.cli.options import (
 )
 
 
+class Tag(StrEnum):
+    """Up to which L1 block."""
+
+    LATEST = "latest"
+    SAFE = "safe"
+    FINALIZED = "finalized"
+
+
 class Source(StrEnum):
     """Where a chain can be rebuilt from."""
 
@@ -34,6 +42,9 @@ def command(
     l1: Annotated[
         str | None, typer.Option("--l1", metavar="URL", help="L1 endpoint; else l1.endpoints.")
     ] = None,
+    until: Annotated[
+        Tag, typer.Option("--until", help="L1 block to read up to: latest, safe or finalized.")
+    ] = Tag.LATEST,
     assignments: SetOption = None,
     log_level: LogLevelOption = None,
     json: JsonOption = False,
@@ -67,7 +78,11 @@ def command(
         initialise_chain(settings.chain.data_dir, settings.storage, parsed)
     facts: dict[str, object] = {}
     with progress_bars(shown=not json) as advance:
-        run_daemon(lambda stop: run_sync(settings, parsed, stop=stop, advance=advance, facts=facts))
+        run_daemon(
+            lambda stop: run_sync(
+                settings, parsed, stop=stop, advance=advance, block=until, facts=facts
+            )
+        )
     if json:
         print_json(facts)
     else:
