@@ -9,23 +9,21 @@ the highest block any of them stands at, so that blocks without a match are neve
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from metis_node._native import TransactionRecord, decode_log_positions
 from metis_node.codec.hashes import keccak256
 from metis_node.errors import CorruptStore, InvalidRequest
 from metis_node.storage.kv import Reader
-from metis_node.storage.tables import LOG_INDEX, RECORDS, be32, be64, log_key, record_key
+from metis_node.storage.tables import LOG_INDEX, RECORDS, be32, be64, log_key
 from metis_node.types.blocks import SealedHeader
 from metis_node.types.primitives import Address, Hash32
 
-if TYPE_CHECKING:
-    from metis_node._native import Log
-
 DIGEST_BYTES = 16
 DIRECT_BLOCKS = 16  # ranges up to this are read by point reads instead of cursors
+DECODE_FACTOR = 32  # bytes of a longer list that are worth decoding per position in hand
 STEPS_BEFORE_SEEK = 8  # stepping this far is cheaper than opening an iterator anew
 
 Position = tuple[int, int]  # (transaction index, log index within the block)
@@ -53,9 +51,8 @@ class LogLimits:
     max_scanned_records: int = 200_000  # records read when a query has no criterion
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogMatch:
-    """One log and where it stands."""
+class LogMatch(NamedTuple):
+    """One log and where it stands. A tuple, since answers hold thousands."""
 
     block_number: int
     block_hash: Hash32
@@ -71,9 +68,16 @@ class LogMatch:
 class LogIndex:
     """Runs log queries against a store."""
 
-    def __init__(self, store: Reader, header_of: Callable[[int], SealedHeader | None]) -> None:
+    def __init__(
+        self,
+        store: Reader,
+        header_of: Callable[[int], SealedHeader | None],
+        records_of: Callable[[int, Sequence[int]], Sequence[TransactionRecord | None]],
+    ) -> None:
+        """`records_of` gives some transactions of a block by index."""
         self._store = store
         self._header_of = header_of
+        self._records_of = records_of
 
     def find(self, query: LogFilter, head: int, limits: LogLimits) -> list[LogMatch]:
         """Matches in chain order. Raises InvalidRequest past a limit, in geth's words."""
@@ -107,13 +111,10 @@ class LogIndex:
         """A few blocks: one read of many keys."""
         for number in range(first, last + 1):
             keys = [log_key(kind, digest, number) for c in criteria for kind, digest in c]
-            values = iter(self._store.get_many(keys))
-            common: set[Position] | None = None
-            for criterion in criteria:
-                mine = _union([next(values) for _ in criterion])
-                common = mine if common is None else common & mine
-            if common:
-                yield number, sorted(common)
+            found = iter(self._store.get_many(keys))
+            positions = _meet([[value for _ in c if (value := next(found))] for c in criteria])
+            if positions:
+                yield number, positions
 
     def _leapfrog(
         self, criteria: list[Criterion], first: int, last: int, budget: _Budget
@@ -128,11 +129,9 @@ class LogIndex:
                     return
                 highest = max(highest, number)
             if all(cursor.number == highest for cursor in cursors):
-                common = cursors[0].positions()
-                for cursor in cursors[1:]:
-                    common &= cursor.positions()
-                if common:
-                    yield highest, sorted(common)
+                positions = _meet([cursor.values() for cursor in cursors])
+                if positions:
+                    yield highest, positions
                 highest += 1
             target = highest
 
@@ -166,26 +165,25 @@ class LogIndex:
         header = self._header_of(number)
         if header is None:
             return
-        values = self._store.get_many([record_key(number, index) for index in by_transaction])
-        for (index, log_indexes), value in zip(by_transaction.items(), values, strict=True):
-            if value is None:
+        records = self._records_of(number, list(by_transaction))
+        for (index, log_indexes), record in zip(by_transaction.items(), records, strict=True):
+            if record is None:
                 raise CorruptStore(f"the log index names record {index} of block {number}: absent")
-            record = TransactionRecord.decode(value)
             logs, low = record.logs, record.first_log_index
             for log_index in log_indexes:
                 log = logs[log_index - low]
-                topics = tuple(log.topics)
-                if _matches(log, topics, query):
+                address, topics = log.address, tuple(log.topics)
+                if _matches(address, topics, query):
                     yield LogMatch(
-                        block_number=number,
-                        block_hash=header.hash,
-                        timestamp=header.header.timestamp,
-                        transaction_hash=Hash32(record.hash),
-                        transaction_index=index,
-                        log_index=log_index,
-                        address=Address(log.address),
-                        topics=topics,
-                        data=log.data,
+                        number,
+                        header.hash,
+                        header.header.timestamp,
+                        Hash32(record.hash),
+                        index,
+                        log_index,
+                        Address(address),
+                        topics,
+                        log.data,
                     )
 
 
@@ -273,21 +271,37 @@ class _Union:
             self._push(place, self._lists[place].seek(target))
         return self.number
 
-    def positions(self) -> set[Position]:
+    def values(self) -> list[bytes]:
+        """The index values at the block where this stands."""
         number = self.number
-        return _union([c.value for c in self._lists if c.number == number])
+        return [cursor.value for cursor in self._lists if cursor.number == number]
 
     def _push(self, place: int, number: int | None) -> None:
         if number is not None:
             heapq.heappush(self._heap, (number, place))
 
 
-def _union(values: list[bytes | None] | list[bytes]) -> set[Position]:
-    union: set[Position] = set()
-    for value in values:
-        if value:
-            union.update(decode_log_positions(value))
-    return union
+def _meet(criteria: list[list[bytes]]) -> list[Position]:
+    """Positions in a block that may satisfy all criteria: at least those that do.
+
+    The shortest list is decoded, and longer ones while they are not much longer: beyond that,
+    reading the few records is cheaper than decoding thousands of positions.
+    """
+    if not all(criteria):
+        return []
+    by_size = sorted(criteria, key=lambda values: sum(map(len, values)))
+    common = _union(by_size[0])
+    for values in by_size[1:]:
+        if not common or sum(map(len, values)) > DECODE_FACTOR * len(common):
+            break
+        common &= _union(values)
+    return sorted(common)
+
+
+def _union(values: list[bytes]) -> set[Position]:
+    if len(values) == 1:
+        return set(decode_log_positions(values[0]))
+    return {position for value in values for position in decode_log_positions(value)}
 
 
 def _criteria(query: LogFilter) -> list[Criterion]:
@@ -304,15 +318,15 @@ def _digest(value: bytes) -> bytes:
     return keccak256(value)[:DIGEST_BYTES]
 
 
-def _matches(log: Log, topics: tuple[bytes, ...], query: LogFilter) -> bool:
-    if query.addresses and log.address not in query.addresses:
+def _matches(address: bytes, topics: tuple[bytes, ...], query: LogFilter) -> bool:
+    if query.addresses and address not in query.addresses:
         return False
     if len(query.topics) > len(topics):
         return False
-    return all(
-        not choices or topic in choices
-        for choices, topic in zip(query.topics, topics, strict=False)
-    )
+    for choices, topic in zip(query.topics, topics, strict=False):
+        if choices and topic not in choices:
+            return False
+    return True
 
 
 def _check_limits(query: LogFilter, limits: LogLimits) -> None:

@@ -24,7 +24,7 @@ BlockId: TypeAlias = "int | bytes | str"  # number, hash of 32 bytes, or tag
 
 TAGS = ("latest", "pending", "safe", "finalized", "earliest")
 HEADER_CACHE = 4_096  # headers, about 1 KB each
-RECORD_CACHE = 16_384  # single transaction records
+RECORD_CACHE = 32_768  # single transaction records, about 1 KB each
 BLOCK_RECORD_CACHE = 8  # whole blocks of records; one may hold thousands
 
 
@@ -34,7 +34,7 @@ class Queries:
     def __init__(self, blockchain: Blockchain, *, log_limits: LogLimits | None = None) -> None:
         self._chain = blockchain
         self._store = blockchain.store
-        self._logs = LogIndex(self._store, self.header_by_number)
+        self._logs = LogIndex(self._store, self.header_by_number, self.some_records)
         self._limits = log_limits if log_limits is not None else LogLimits()
         self._headers: LruCache[int, SealedHeader] = LruCache(HEADER_CACHE)
         self._numbers: LruCache[bytes, int] = LruCache(HEADER_CACHE)
@@ -110,6 +110,20 @@ class Queries:
             record = TransactionRecord.decode(value)
             self._records.put(key, record)
         return record
+
+    def some_records(self, number: int, indexes: Sequence[int]) -> list[TransactionRecord | None]:
+        """Several transactions of one block. Scans where they are not cached."""
+        cache = self._records
+        found = [cache.get((number, index)) for index in indexes]
+        missing = [place for place, record in enumerate(found) if record is None]
+        if missing:
+            keys = [record_key(number, indexes[place]) for place in missing]
+            for place, value in zip(missing, self._store.get_many(keys), strict=True):
+                if value is not None:
+                    record = TransactionRecord.decode(value)
+                    cache.put((number, indexes[place]), record)
+                    found[place] = record
+        return found
 
     def records(self, number: int) -> list[TransactionRecord]:
         """All transactions of a block, in order. Scans: some milliseconds for thousands."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from metis_node._native import TransactionRecord
 from metis_node.chain.log_index import LogFilter, LogIndex, LogLimits
 from metis_node.codec.hashes import keccak256
 from metis_node.storage.kv import KeyValueStore, Reader
@@ -73,7 +74,15 @@ def index(
     store = open_store(tmp_path_factory.mktemp("logs"))
     fill(store, record, positions)
     reader = CountingReader(store)
-    yield reader, LogIndex(reader, lambda number: sealed if number <= BLOCKS else None)
+
+    def records_of(number: int, indexes: Sequence[int]) -> list[TransactionRecord | None]:
+        values = reader.get_many([record_key(number, index) for index in indexes])
+        return [TransactionRecord.decode(value) if value else None for value in values]
+
+    yield (
+        reader,
+        LogIndex(reader, lambda number: sealed if number <= BLOCKS else None, records_of),
+    )
     store.close()
 
 
