@@ -14,7 +14,7 @@ from typing import Any
 
 import plyvel
 
-from metis_node.errors import CorruptStore, SchemaMismatch, StoreLocked, Temporary
+from metis_node.errors import CorruptStore, Fatal, SchemaMismatch, StoreLocked
 from metis_node.storage.tables import META_SCHEMA, SCHEMA_VERSION, be32
 
 WRITE_BUFFER_BYTES = 64 << 20
@@ -83,7 +83,8 @@ class LevelStore(_Reads):
         self._owner_file = owner_file
 
     def write(self, changes: Iterable[tuple[bytes, bytes | None]], *, sync: bool = True) -> None:
-        """All or nothing. Raises Temporary where the disk refused: nothing of it was written."""
+        """All or nothing. Raises Fatal where the disk refused: LevelDB takes no more writes then,
+        and after a restart nothing of this one is there."""
         batch = self._source.write_batch(sync=sync)
         put, delete = batch.put, batch.delete
         for key, value in changes:
@@ -94,7 +95,10 @@ class LevelStore(_Reads):
         try:
             batch.write()
         except (plyvel.Error, OSError) as error:
-            raise Temporary(f"the database could not write: {error}") from error
+            raise Fatal(
+                f"the database could not write: {error}; free space on the disk or mend it, then "
+                "start the node again"
+            ) from error
 
     def snapshot(self) -> LevelSnapshot:
         return LevelSnapshot(self._source.snapshot())

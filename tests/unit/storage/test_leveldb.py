@@ -22,6 +22,21 @@ print("open", flush=True)
 sys.stdin.read()
 """
 
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from metis_node.errors import Fatal
+from metis_node.storage.leveldb import open_store
+store = open_store(Path(sys.argv[1]))
+store.write([(b"xa", b"kept")])
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+for attempt in range(2):
+    try:
+        store.write([(b"xb", b"half"), (b"xc", bytes(4 << 20)), (b"xd", b"half")])
+    except Fatal as error:
+        print(error.message)
+"""
+
 
 def test_what_was_written_is_there_after_reopening(tmp_path: Path) -> None:
     store = open_store(tmp_path / "deep" / "db")
@@ -108,3 +123,18 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "CURRENT").write_bytes(b"MANIFEST-999999\n")
     with pytest.raises(CorruptStore, match="LevelDB refuses the database"):
         open_store(tmp_path)
+
+
+def test_a_full_disk_is_fatal_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """A limit on file sizes stands in for the full disk."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    assert all(
+        "free space on the disk or mend it, then start the node again" in line for line in lines
+    )
+    store = open_store(tmp_path)
+    assert list(store.iterate(b"x", b"y")) == [(b"xa", b"kept")]
+    store.close()
