@@ -70,11 +70,13 @@ def _start(log: Path, *arguments: str) -> tuple[subprocess.Popen[str], dict[str,
             [METIS_NODE, *arguments], stdout=subprocess.PIPE, stderr=errors, text=True
         )
     assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        process.wait(STOP_TIMEOUT_S)
-        raise SystemExit(f"`metis-node {' '.join(arguments)}` ended:\n{log.read_text()[-2000:]}")
-    return process, json.loads(line)
+    text = ""
+    for line in process.stdout:
+        text += line
+        with contextlib.suppress(json.JSONDecodeError):
+            return process, json.loads(text)
+    process.wait(STOP_TIMEOUT_S)
+    raise SystemExit(f"`metis-node {' '.join(arguments)}` ended:\n{log.read_text()[-2000:]}")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -83,4 +85,4 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def _url(facts: dict[str, object]) -> str:
-    return str(facts["rpc_url"])
+    return str(facts["rpc"])
