@@ -3,6 +3,8 @@ books agree with the contents, and the bounds hold."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -110,12 +112,37 @@ class MempoolMachine(RuleBasedStateMachine):
 
     @rule(base_fee=st.integers(0, 60))
     def build(self, base_fee: int) -> None:
+        chosen = list(self.pool.candidates(base_fee))
+        assert chosen == self.greedy(base_fee)
         served: dict[bytes, int] = {}
-        for tx in self.pool.candidates(base_fee):
+        for tx in chosen:
             first = self.nonces[int.from_bytes(tx.sender, "big")]
             assert tx.nonce == served.get(tx.sender, first)
             assert tx.max_fee_per_gas >= base_fee
             served[tx.sender] = tx.nonce + 1
+
+    def greedy(self, base_fee: int) -> list[Any]:
+        """The slow twin: again and again the sender whose next transaction pays best."""
+        arrivals = {tx.hash: place for place, tx in enumerate(self.pool.transactions())}
+        waiting = {
+            index: [tx for _, tx in sorted(self.pool.content_from(address(index))[0].items())]
+            for index in range(SENDERS)
+        }
+        chosen: list[Any] = []
+        while True:
+            heads = [
+                (
+                    -min(tx.max_priority_fee_per_gas, tx.max_fee_per_gas - base_fee),
+                    arrivals[tx.hash],
+                    i,
+                )
+                for i, items in waiting.items()
+                for tx in items[:1]
+                if tx.max_fee_per_gas >= base_fee
+            ]
+            if not heads:
+                return chosen
+            chosen.append(waiting[min(heads)[2]].pop(0))
 
     @invariant()
     def books_agree(self) -> None:
@@ -133,6 +160,8 @@ class MempoolMachine(RuleBasedStateMachine):
             assert all(tx.cost <= self.balances[index] for tx in ready.values())
             pending += len(ready)
         assert pending == status.pending
+        for account in self.pool._accounts.values():
+            assert account.cost == sum(entry.cost for entry in account.entries.values())
 
     @invariant()
     def bounds_hold(self) -> None:
