@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import subprocess
@@ -61,14 +62,15 @@ def devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
 def announcement(process: subprocess.Popen[str], log: Path) -> dict[str, Any]:
     """The JSON object that the daemon prints once it serves."""
     assert process.stdout is not None
-    text = ""
+    pipe = process.stdout.fileno()
+    text = b""
     while True:
-        ready, _, _ = select.select([process.stdout], [], [], START_S)
-        line = process.stdout.readline() if ready else ""
-        if not line:
+        ready, _, _ = select.select([pipe], [], [], START_S)
+        part = os.read(pipe, 65_536) if ready else b""
+        if not part:
             process.kill()
-            pytest.fail(f"the devnet did not start: {log.read_text()[-2_000:]}")
-        text += line
+            pytest.fail(f"the devnet did not start: {log.read_text()[-500:]}")
+        text += part
         try:
             facts: dict[str, Any] = json.loads(text)
         except json.JSONDecodeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,14 @@ class Cast:
 
     def run(self, *arguments: str, ok: bool = True) -> str:
         """Standard output; with ok False, standard error of a command that must fail."""
-        command = [str(CAST), *arguments, "--rpc-url", self._devnet.rpc]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [str(CAST), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "ETH_RPC_URL": self._devnet.rpc},
+        )
         assert (done.returncode == 0) is ok, done.stderr + done.stdout
         return done.stdout.strip() if ok else done.stderr
 

@@ -55,7 +55,7 @@ def test_the_chain_is_described(web3: Web3, devnet: Devnet) -> None:
     assert web3.eth.chain_id == devnet.chain_id
     assert web3.client_version.startswith("metis-node/")
     assert web3.eth.syncing is False
-    assert web3.eth.accounts == ()
+    assert list(web3.eth.accounts) == []
     assert web3.eth.get_balance(web3.eth.default_account) > 0
     assert web3.eth.max_priority_fee > 0
     history = web3.eth.fee_history(2, "latest", [10.0, 50.0])
