@@ -1,6 +1,8 @@
 //! From raw bytes to a transaction. Total: any bytes give a transaction or a reason.
 
-use alloy_consensus::{Transaction as _, TxType, crypto::secp256k1::recover_signer};
+use alloy_consensus::crypto::secp256k1::recover_signer;
+use alloy_consensus::transaction::RlpEcdsaDecodableTx;
+use alloy_consensus::{Transaction as _, TxLegacy, TxType};
 use alloy_eips::eip2718::{Decodable2718, Eip2718Error, Encodable2718};
 use alloy_primitives::{Bytes, keccak256};
 
@@ -72,11 +74,24 @@ pub fn decode(raw: &[u8], chain_id: u64, blobs: bool) -> Result<Transaction, Ref
 
 /// Decodes the canonical form without recovering anything.
 pub fn envelope(canonical: &[u8]) -> Result<Envelope, Refused> {
-    let envelope = Envelope::decode_2718_exact(canonical).map_err(malformed)?;
+    let envelope = match canonical.first() {
+        Some(0x80..) => legacy(canonical)?,
+        _ => Envelope::decode_2718_exact(canonical).map_err(malformed)?,
+    };
     if envelope.encode_2718_len() != canonical.len() {
         return Err(malformed("non-canonical encoding"));
     }
     Ok(envelope)
+}
+
+/// The envelope's own decoder does not say what is wrong with a legacy transaction.
+fn legacy(canonical: &[u8]) -> Result<Envelope, Refused> {
+    let mut rest = canonical;
+    let signed = TxLegacy::rlp_decode_signed(&mut rest).map_err(malformed)?;
+    match rest.len() {
+        0 => Ok(Envelope::Legacy(signed)),
+        _ => Err(malformed("trailing bytes")),
+    }
 }
 
 fn check_type(raw: &[u8], blobs: bool) -> Result<(), Refused> {
@@ -148,7 +163,7 @@ impl Reason for Eip2718Error {
 mod tests {
     use super::*;
     use alloy_consensus::crypto::secp256k1::sign_message;
-    use alloy_consensus::{SignableTransaction, TxEip1559, TxEip7702, TxLegacy};
+    use alloy_consensus::{SignableTransaction, TxEip1559, TxEip7702};
     use alloy_eips::eip7702::Authorization;
     use alloy_primitives::{Address, B256, Signature, TxKind, U256, address};
 
