@@ -6,10 +6,30 @@ classes of `metis_node.errors`.
 """
 
 from collections.abc import Callable, Sequence
+from typing import final
+
+__all__ = [
+    "Built",
+    "CallResult",
+    "Engine",
+    "Log",
+    "Prepared",
+    "Skipped",
+    "SystemTransaction",
+    "Transaction",
+    "TransactionRecord",
+    "decode_log_positions",
+    "decode_transactions",
+    "keccak256",
+    "keccak256_many",
+    "ordered_trie_root",
+    "verify_state",
+]
 
 def keccak256(data: bytes) -> bytes: ...
 def keccak256_many(items: Sequence[bytes]) -> list[bytes]: ...
 
+@final
 class Transaction:
     """A decoded signed transaction with its recovered sender. Immutable.
 
@@ -38,7 +58,7 @@ class Transaction:
     authorities: list[bytes]  # recovered EIP-7702 authorities, invalid tuples left out
     sidecar: bytes | None  # RLP of the blob sidecar as it came (pooled form), else None
     def to_dict(self) -> dict[str, object]:
-        """JSON-RPC shape (hex strings) without the block fields: type, nonce, gas, input, v, r, s, ..."""
+        """JSON-RPC shape (hex strings) without the block fields: type, nonce, gas, input, ..."""
 
 def decode_transactions(
     raws: Sequence[bytes], *, chain_id: int, allow_blobs: bool = False
@@ -50,11 +70,12 @@ def decode_transactions(
     `--rpc.allow-unprotected-txs` were on; the RPC refuses them by policy.
     """
 
+@final
 class SystemTransaction:
     """OP's deposit transaction (type 0x7E), here the first transaction of every block."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         source_hash: bytes,
         sender: bytes,
@@ -64,7 +85,7 @@ class SystemTransaction:
         gas_limit: int,
         is_system: bool,
         data: bytes,
-    ) -> None: ...
+    ) -> SystemTransaction: ...
     @staticmethod
     def decode(raw: bytes) -> SystemTransaction: ...
     raw: bytes
@@ -78,11 +99,13 @@ class SystemTransaction:
     is_system: bool
     data: bytes
 
+@final
 class Log:
     address: bytes
     topics: list[bytes]
     data: bytes
 
+@final
 class TransactionRecord:
     """One transaction with its receipt, as stored under `x ‖ be64(number) ‖ be32(index)`."""
 
@@ -110,25 +133,29 @@ class TransactionRecord:
     def receipt_raw(self) -> bytes:
         """EIP-2718 encoding of the receipt (debug_getRawReceipts)."""
 
+@final
 class Skipped:
     """A candidate that a build left out."""
 
     index: int  # into the candidates
-    code: str  # see docs/architecture.md: nonce_low nonce_high funds fee_low gas_limit block_full size deadline invalid
+    # nonce_low nonce_high funds fee_low gas_limit block_full size deadline invalid
+    code: str
     message: str
 
+@final
 class Built:
-    """A sealed block that has not been written. Its state effects are dropped: import it by `verify`."""
+    """A sealed block that has not been written. Its effects are dropped: import it by `verify`."""
 
     header: bytes  # RLP, sealed
     hash: bytes
     gas_used: int
     size: int  # bytes of all transactions
-    included: list[int]  # indexes into the candidates, in block order, after the system transactions
+    included: list[int]  # indexes into the candidates, in block order
     skipped: list[Skipped]
     transactions: list[bytes]  # raw, system transactions first
     deadline_hit: bool
 
+@final
 class Prepared:
     """The effects of one verified block (or of genesis), ready for one atomic write."""
 
@@ -147,12 +174,14 @@ class Prepared:
         """(address, nonce, balance) of every account whose nonce or balance the block changed."""
     def records(self) -> list[TransactionRecord]: ...
 
+@final
 class CallResult:
     success: bool
     output: bytes
     gas_used: int
     error: str | None  # geth's words: "execution reverted: reason", "out of gas", ...
 
+@final
 class Engine:
     """State at the head, and everything that executes on it.
 
@@ -160,21 +189,21 @@ class Engine:
     thread may read. `at` is a block number: the head or one of the last `history_blocks`; a read
     further back raises InvalidRequest(code=-32000, "required historical state unavailable ...").
 
-    rules_json: {"chain_id": int, "forks": [{"timestamp": int, "name": "cancun"|"prague"|"osaka"}...],
-    "system_transactions": bool, "blobs": bool, "max_block_bytes": int, "base_fee_max_change_denominator": int,
-    "elasticity_multiplier": int}. Older fork names ("frontier" ... "shanghai") are taken too, for
-    official fixtures.
+    rules_json: {"chain_id": int, "forks": [{"timestamp": int, "name": "cancun" | "prague" | "osaka"},
+    ...], "system_transactions": bool, "blobs": bool, "max_block_bytes": int,
+    "base_fee_max_change_denominator": int, "elasticity_multiplier": int}. Older fork names
+    ("frontier" ... "shanghai") are taken too, for official fixtures.
     get_many: reads from the committed store; called with the GIL held, from any thread.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         rules_json: bytes,
         get_many: Callable[[list[bytes]], list[bytes | None]],
         *,
         cache_bytes: int = 64 << 20,
         history_blocks: int = 256,
-    ) -> None: ...
+    ) -> Engine: ...
     def open(self, number: int, header: bytes) -> None:
         """Continue at a stored head. CorruptStore if the trie root on disk is not the header's."""
     def genesis(self, header: bytes, alloc_json: bytes) -> Prepared:
@@ -199,15 +228,13 @@ class Engine:
         computed. strict: the first refused candidate raises InvalidBlock (derivation).
         deadline_ms counts from the call; work stops between two transactions.
         """
-    def verify(
-        self, header: bytes, transactions: Sequence[bytes | Transaction]
-    ) -> Prepared:
-        """Execute a sealed block on the head from committed state; InvalidBlock names the difference.
+    def verify(self, header: bytes, transactions: Sequence[bytes | Transaction]) -> Prepared:
+        """Execute a sealed block on the head from committed state. InvalidBlock names a difference.
 
         A `Transaction` saves decoding and recovery; nothing else is taken over from anywhere.
         """
     def begin_write(self, prepared: Prepared) -> None:
-        """Announce that `prepared.writes()` are about to reach the store. Then `commit` or `abort`."""
+        """Announce that `prepared.writes()` are about to be stored. Then `commit` or `abort`."""
     def commit(self, prepared: Prepared) -> None: ...
     def abort(self, prepared: Prepared) -> None: ...
 
@@ -229,7 +256,7 @@ class Engine:
         snapshot: Callable[[list[bytes]], list[bytes | None]],
         snapshot_head: int,
     ) -> bytes:
-        """JSON of EIP-1186 (eth_getProof). `snapshot` reads one consistent state of the store, whose
+        """JSON of EIP-1186 (eth_getProof). `snapshot` reads one frozen state of the store, whose
         head is block `snapshot_head`."""
 
     def call(
@@ -244,7 +271,7 @@ class Engine:
         step_limit: int | None = None,
         deadline_ms: int | None = None,
     ) -> CallResult | None:
-        """eth_call. JSON arguments as in the RPC. `header` is the block's whose environment it sees.
+        """eth_call. JSON arguments as in the RPC. `header` is the block's that it runs in.
 
         None: `step_limit` instructions were not enough (the caller repeats it off the event loop).
         InvalidRequest: malformed request, insufficient funds, fee below base fee, time-out.
@@ -272,7 +299,13 @@ class Engine:
     ) -> bytes:
         """JSON {"accessList": [...], "gasUsed": "0x..", "error"?: "..."}."""
     def simulate(
-        self, payload: bytes, header: bytes, at: int, *, gas_cap: int = 50_000_000, deadline_ms: int | None = None
+        self,
+        payload: bytes,
+        header: bytes,
+        at: int,
+        *,
+        gas_cap: int = 50_000_000,
+        deadline_ms: int | None = None,
     ) -> bytes:
         """eth_simulateV1. JSON in, JSON out (the `result` member)."""
     def trace_block(

@@ -5,7 +5,7 @@
 use alloy_consensus::{Header, Transaction as _};
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, Bytes, keccak256};
 use revm::context::result::{EVMError, ExecutionResult};
 use revm::database::states::bundle_state::BundleRetention;
 use revm::database::{BundleState, State};
@@ -160,7 +160,8 @@ impl Executor {
             )));
         }
         let result = run_system(&mut self.evm, transaction).map_err(fatal)?;
-        self.keep(raw, transaction.sender, 0, result);
+        let hash = keccak256(&raw);
+        self.keep(Record::new(raw, transaction.sender, hash), 0, result);
         Ok(())
     }
 
@@ -169,7 +170,12 @@ impl Executor {
         self.check_room(transaction)?;
         let result = self.evm.transact_one(transaction.env())?;
         let price = transaction.effective_gas_price(self.base_fee);
-        self.keep(transaction.raw.clone(), transaction.sender, price, result);
+        let record = Record::new(
+            transaction.raw.clone(),
+            transaction.sender,
+            transaction.hash,
+        );
+        self.keep(record, price, result);
         if let Some(gas) = transaction.envelope.blob_gas_used() {
             self.blob_gas_used += gas;
             if let Some(record) = self.records.last_mut() {
@@ -199,27 +205,28 @@ impl Executor {
         Ok(())
     }
 
-    fn keep(&mut self, raw: Bytes, sender: Address, price: u128, result: ExecutionResult) {
+    fn keep(&mut self, record: Record, price: u128, result: ExecutionResult) {
         self.evm.commit_inner();
         let gas_used = result.tx_gas_used();
         self.gas_used += gas_used;
-        self.bytes += raw.len() as u64;
+        self.bytes += record.raw.len() as u64;
         let success = result.is_success();
-        let record = Record {
+        let logs = if success {
+            result.into_logs()
+        } else {
+            Vec::new()
+        };
+        let first_log_index = self.log_count;
+        self.log_count += logs.len() as u64;
+        self.records.push(Record {
             success,
             gas_used,
             cumulative_gas_used: self.gas_used,
             effective_gas_price: price,
-            first_log_index: self.log_count,
-            logs: if success {
-                result.into_logs()
-            } else {
-                Vec::new()
-            },
-            ..Record::new(raw, sender)
-        };
-        self.log_count += record.logs.len() as u64;
-        self.records.push(record);
+            first_log_index,
+            logs,
+            ..record
+        });
     }
 
     /// Hands over all effects.

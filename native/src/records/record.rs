@@ -44,14 +44,16 @@ pub struct Record {
     pub first_log_index: u64,
     pub logs: Vec<Log>,
     pub(crate) body: OnceLock<Option<Body>>,
+    pub(crate) hash: OnceLock<B256>,
 }
 
 impl Record {
     /// A record of nothing yet.
-    pub fn new(raw: Bytes, sender: Address) -> Self {
+    pub fn new(raw: Bytes, sender: Address, hash: B256) -> Self {
         Self {
             raw,
             sender,
+            hash: hash.into(),
             ..Self::default()
         }
     }
@@ -62,7 +64,7 @@ impl Record {
     }
 
     pub fn hash(&self) -> B256 {
-        keccak256(&self.raw)
+        *self.hash.get_or_init(|| keccak256(&self.raw))
     }
 
     /// The decoded transaction; None where the stored bytes are not one.
@@ -151,6 +153,7 @@ impl Record {
             raw: Bytes::copy_from_slice(take_bytes(rest)?),
             logs: take_logs(rest)?,
             body: OnceLock::new(),
+            hash: OnceLock::new(),
         };
         rest.is_empty().then_some(record)
     }
