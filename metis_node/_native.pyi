@@ -189,7 +189,7 @@ class Engine:
     thread may read. `at` is a block number: the head or one of the last `history_blocks`; a read
     further back raises InvalidRequest(code=-32000, "required historical state unavailable ...").
 
-    rules_json: {"chain_id": int, "forks": [{"timestamp": int, "name": "cancun" | "prague" | "osaka"},
+    rules_json: {"chain_id": int, "forks": [{"timestamp": int, "name": "cancun" | "prague" | ...},
     ...], "system_transactions": bool, "blobs": bool, "max_block_bytes": int,
     "base_fee_max_change_denominator": int, "elasticity_multiplier": int}. Older fork names
     ("frontier" ... "shanghai") are taken too, for official fixtures.
