@@ -71,12 +71,15 @@ class DevnetDirectory:
     def exists(self) -> bool:
         return self.genesis_file.is_file()
 
-    def create(self, l1: JsonRpcClient, choices: ChainChoices) -> Genesis:
-        """Write everything that a new devnet over this L1 needs, the genesis file last."""
+    def create(self, l1: JsonRpcClient, choices: ChainChoices, *, confirmations: int) -> Genesis:
+        """Write everything that a new devnet over this L1 needs, the genesis file last.
+
+        `confirmations`: how deep an L1 block must be to be an origin, that of block 0 included.
+        """
         accounts = devnet_accounts(FUNDED_ACCOUNTS)
         submitter = accounts[BATCHER_ACCOUNT]
         self.path.mkdir(parents=True, exist_ok=True)
-        origin, l1_chain_id = newest_origin(l1)
+        origin, l1_chain_id = newest_origin(l1, confirmations=confirmations)
         document = layer2_genesis(
             timestamp=max(int(time.time()), origin.timestamp),
             funded=[account.address for account in accounts],
@@ -86,7 +89,7 @@ class DevnetDirectory:
             rules=choices.given(),
         )
         self._write_key(submitter)
-        self.config_file.write_text(_CONFIG)
+        self.config_file.write_text(_CONFIG.format(confirmations=confirmations))
         return write_genesis_file(self.genesis_file, document)
 
     def reopen(self, choices: ChainChoices) -> Genesis:
@@ -111,13 +114,14 @@ class DevnetDirectory:
         keys.store(BATCHER_KEY, submitter, password, iterations=SCRYPT_COST)
 
 
-_CONFIG = f"""# Configuration of this devnet; `metis-node config show` lists all keys.
+_CONFIG = f"""\
+# Configuration of this devnet; `metis-node config show` lists all keys.
 
 [chain]
 genesis = "{GENESIS_FILE}"
 
 [l1]
-confirmations = 1
+confirmations = {{confirmations}}
 poll_interval_ms = 500
 stale_after_s = 60
 
@@ -140,10 +144,12 @@ def await_l1(l1: JsonRpcClient, *, patience_s: float) -> None:
             time.sleep(L1_RETRY_S)
 
 
-def newest_origin(l1: JsonRpcClient) -> tuple[L1Origin, int]:
-    """The L1's head as the origin of block 0, and the L1's chain id."""
-    chain_id, block = l1.batch([("eth_chainId", []), ("eth_getBlockByNumber", ["latest", False])])
+def newest_origin(l1: JsonRpcClient, *, confirmations: int) -> tuple[L1Origin, int]:
+    """The newest L1 block of that depth (or block 0) as an origin, and the L1's chain id."""
+    chain_id, head = l1.batch([("eth_chainId", []), ("eth_blockNumber", [])])
     try:
+        number = max(0, answers.quantity(head) - confirmations)
+        block = l1.call("eth_getBlockByNumber", hex(number), False)
         return origin_of(answers.header(block)), answers.quantity(chain_id)
     except answers.Malformed as error:
         raise Temporary(f"the L1 at {l1.url} gives no block as Ethereum does: {error}") from error

@@ -43,6 +43,7 @@ async def run_sync(
                 queries=parts.queries,
                 on_progress=show,
             )
+            await l1.client.header("latest")  # an L1 that is not there at all is told at once
             report = await _until_stopped(sync, stop, block)
             if report is None:
                 raise Temporary(

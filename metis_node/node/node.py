@@ -16,6 +16,7 @@ import structlog
 
 from metis_node import __version__
 from metis_node.chain.blockchain import Blockchain
+from metis_node.engine.block_producer import BlockProducer
 from metis_node.execution.genesis import Genesis
 from metis_node.node.assembly import (
     ChainParts,
@@ -91,7 +92,7 @@ async def run_node(
                 **batches.services,
             }
             if producer is not None:
-                services["block producer"] = producer.run
+                services["block producer"] = lambda: _produce(producer, l1)
             backend = _backend(parts, l1, batches, config)
             async with rpc_server(backend, config) as server:
                 ready = _ready(server.url, blockchain, config)
@@ -103,6 +104,13 @@ async def run_node(
                     on_started=lambda: on_ready(ready),
                 )
     log.info("node stopped", head=blockchain.head.number)
+
+
+async def _produce(producer: BlockProducer, l1: L1Parts) -> None:
+    """Blocks begin once the L1 was seen: the first needs an origin."""
+    while l1.follower.head is None:
+        await l1.follower.changed(l1.follower.version)
+    await producer.run()
 
 
 def _backend(parts: ChainParts, l1: L1Parts, batches: BatchParts, config: Config) -> Backend:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metis_node.node.cli.options import JsonOption, LogLevelOption, SetOption
+
+EMBEDDED_CONFIRMATIONS = 0  # the embedded L1 never reorganises
+EXTERNAL_CONFIRMATIONS = 1
 
 if TYPE_CHECKING:
     from metis_node.node.config import LoadedConfig
@@ -88,10 +92,11 @@ def command(
         gas_limit=gas_limit,
         max_block_bytes=max_block_bytes,
     )
-    configure_logs(level=log_level or "warning" if not json else log_level or "info")
+    configure_logs(level=log_level or "info")
     if reset:
         _delete(directory)
     with ExitStack() as stack:
+        _say("starting the embedded L1" if l1 is None else f"waiting for the L1 at {l1}")
         l1_pid = None
         if l1 is None:
             child = l1_process(
@@ -111,7 +116,9 @@ def command(
         if directory.exists:
             genesis = directory.reopen(choices)
         else:
-            genesis = directory.create(l1_client, choices)
+            depth = EMBEDDED_CONFIRMATIONS if l1 is None else EXTERNAL_CONFIRMATIONS
+            genesis = directory.create(l1_client, choices, confirmations=depth)
+        _say("starting the sequencer")
         config = _loaded(directory, l1_url, host, port, batcher, assignments, log_level).config
         if not is_initialised(data_dir):
             initialise_chain(data_dir, config.storage, genesis)
@@ -120,6 +127,12 @@ def command(
             print_banner(ready, directory, l1_url=l1_url, l1_pid=l1_pid, json=json)
 
         run_daemon(lambda stop: run_node(config, genesis, stop=stop, on_ready=announce))
+
+
+def _say(step: str) -> None:
+    """One line of what takes a moment, for people at a terminal."""
+    if sys.stderr.isatty():
+        print(f"{step} ...", file=sys.stderr, flush=True)
 
 
 def _loaded(
