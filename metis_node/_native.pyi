@@ -341,5 +341,10 @@ def verify_state(
 def ordered_trie_root(items: Sequence[bytes]) -> bytes:
     """Root of the trie of `rlp(index) -> item`: transaction and receipt roots."""
 
+def trie_root(changes: Sequence[tuple[bytes, bytes | None]]) -> bytes:
+    """Root of the state's kind of trie after these changes, one by one, from the empty trie.
+
+    Keys have 32 bytes, values are not empty, None removes. For official fixtures and checks."""
+
 def decode_log_positions(value: bytes) -> list[tuple[int, int]]:
     """A log-index value: (transaction index, log index within the block) ascending."""

@@ -11,6 +11,7 @@ mod codec;
 mod key;
 mod node;
 mod proof;
+pub mod python;
 mod resolve;
 mod sweep;
 mod update;
