@@ -154,6 +154,9 @@ class Front(HttpToolsProtocol):
         self._refused = False  # the rest of the connection is read and thrown away
         self._in_head = True
         self._head_bytes = 0
+        self._simple = False  # the last head: ours, its body as long as it says, nothing unusual
+        self._known_head = b""
+        self._known_size = 0  # of a request with that head; 0: none is known
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._origin = b""
@@ -232,6 +235,30 @@ class Front(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._active_at = self.loop.time()
+        head = self._known_head
+        if len(data) == self._known_size and data.startswith(head) and self._at_boundary():
+            # The same head as before means the same: one whole request, its body is the rest.
+            self._answer(data[len(head) :])
+            return
+        self._known_size = 0
+        whole = self._at_boundary()
+        self._parse(data)
+        if whole and self._simple and self._at_boundary():
+            self._remember_head(data)
+
+    def _at_boundary(self) -> bool:
+        """Whether the parser stands between two requests."""
+        return self._in_head and not self._head_bytes and not self._refused
+
+    def _remember_head(self, data: bytes) -> None:
+        """Know this head again if `data` is exactly one request with a plain body: clients repeat
+        their heads, and parsing one costs more than answering most requests."""
+        end = data.find(b"\r\n\r\n") + 4
+        if end + self._body_bytes == len(data):
+            self._known_head = data[:end]
+            self._known_size = len(data)
+
+    def _parse(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
         try:
@@ -272,16 +299,20 @@ class Front(HttpToolsProtocol):
         self.expect_100_continue = False
         self._origin = b""
         self._host = b""
+        self._simple = True
         self._began_at = self._active_at
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name, value))
         size = len(name)
-        if size == 6:
+        if size == 17 and name.lower() == b"transfer-encoding":
+            self._simple = False
+        elif size == 6:
             lowered = name.lower()
             if lowered == b"origin":
                 self._origin = value
             elif lowered == b"expect":
+                self._simple = False
                 self.expect_100_continue = value.lower() == b"100-continue"
         elif size == 4 and name.lower() == b"host":
             self._host = value
@@ -295,6 +326,7 @@ class Front(HttpToolsProtocol):
             return
         if parser.should_upgrade() and not self._should_upgrade():
             self._offered = True
+            self._simple = False
             return
         if self.desk.virtual_hosts is not None and not self.desk.host_allowed(self._host):
             self._refuse(403, errors.REFUSED, "invalid host specified")
@@ -303,6 +335,7 @@ class Front(HttpToolsProtocol):
             self.url == ROOT and parser.get_method() == b"POST" and not parser.should_upgrade()
         )
         if not self._ours:
+            self._simple = False
             self._take_uvicorns_way()
             return
         self._body = []
@@ -332,7 +365,9 @@ class Front(HttpToolsProtocol):
         if not self._ours:
             super().on_message_complete()
         elif not self._refused:
-            self._complete()
+            parts = self._body
+            self._body = []
+            self._answer(parts[0] if len(parts) == 1 else b"".join(parts))
         elif not self._exchanges:
             self.transport.close()
 
@@ -363,12 +398,9 @@ class Front(HttpToolsProtocol):
 
     # --- answering
 
-    def _complete(self) -> None:
+    def _answer(self, body: bytes) -> None:
         """A whole JSON-RPC request has been read."""
         self.desk.requests += 1
-        parts = self._body
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        self._body = []
         keep_alive = self.parser.should_keep_alive()
         exchanges = self._exchanges
         if self.flow.write_paused or len(exchanges) >= self.desk.limits.pipelined:

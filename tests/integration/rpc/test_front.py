@@ -319,3 +319,31 @@ async def test_stopping_answers_what_is_under_way() -> None:
         await stopping
         await idle.close()
         await client.close()
+
+
+async def test_repeated_and_changed_heads_are_told_apart() -> None:
+    """Requests on one connection whose heads repeat, differ at equal length, or come in parts."""
+    async with running_front() as front:
+        client = await front.connect()
+        tricky = "\r\n\r\nPOST / HTTP/1.1\r\n"
+        for value in ("aaaa", "bbbb", tricky, tricky, "cccc"):
+            assert (await client.ask(call("echo", value)))["result"] == [value]
+        elsewhere = post(call("echo", "dddd"), path="/x").replace(b"localhost", b"localhos")
+        assert len(elsewhere) == len(post(call("echo", "dddd")))
+        await client.send(elsewhere)
+        assert (await client.answer())[2]["asgi"] == "/x"
+        await client.send(elsewhere)
+        assert (await client.answer())[2]["asgi"] == "/x"
+        await client.ask(call("echo", "ffff"))
+        request = post(call("echo", "gggg"))
+        for cut in (1, 30, len(request) - 1):
+            await client.send(request[:cut])
+            await asyncio.sleep(0)
+            await client.send(request[cut:])
+            assert (await client.answer())[2]["result"] == ["gggg"]
+        await client.send(request + request[:40])
+        assert (await client.answer())[2]["result"] == ["gggg"]
+        await client.send(request[40:] + request)
+        for _ in range(2):
+            assert (await client.answer())[2]["result"] == ["gggg"]
+        await client.close()
