@@ -276,7 +276,18 @@ def _account(value: object, path: str) -> dict[str, Any]:
             _word(slot, f"{path}.storage"): _word(word, f"{path}.storage.{slot}")
             for slot, word in slots.items()
         }
+        _refuse_bare_storage(account, path)
     return account
+
+
+def _refuse_bare_storage(account: dict[str, Any], path: str) -> None:
+    """EIP-7610 bars creation where storage is; the EVM here asks for nonce and code alone. Only a
+    genesis file could make the two differ."""
+    holds = any(int(word, 16) for word in account["storage"].values())
+    if holds and account.get("code", "0x") == "0x" and account.get("nonce", "0x0") == "0x0":
+        raise InvalidConfig(
+            f"genesis: {path} has storage, but neither code nor a nonce: give it one of them"
+        )
 
 
 def _word(value: object, path: str) -> str:

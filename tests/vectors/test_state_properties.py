@@ -213,7 +213,7 @@ def test_recent_blocks_can_be_read_and_older_ones_are_refused() -> None:
         assert int.from_bytes(found, "big") == held[at]
     with pytest.raises(InvalidRequest, match="required historical state unavailable"):
         model.chain.engine.storage(address(0), slot, head - 6)
-    assert len(under(model.chain.store, tables.REVERSE_DIFFS)) <= 5
+    assert len(under(model.chain.store, tables.REVERSE_DIFFS)) <= 6  # and one for a slow reader
     check(model)
 
 

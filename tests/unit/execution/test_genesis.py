@@ -81,6 +81,18 @@ def test_a_genesis_file_parses() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "account",
+    [
+        {"storage": {"0x1": "0x2"}, "nonce": 1},
+        {"storage": {"0x1": "0x2"}, "code": "0x00"},
+        {"storage": {"0x1": "0x0"}},
+    ],
+)
+def test_storage_stands_beside_code_or_a_nonce(account: dict[str, Any]) -> None:
+    parse_genesis(changed("alloc/" + ADDRESS, account))
+
+
 def test_the_canonical_form_ignores_order_and_space() -> None:
     turned = dict(reversed(GENESIS.items()))
     spaced = orjson.dumps(turned, option=orjson.OPT_INDENT_2)
@@ -181,6 +193,7 @@ def test_an_embedded_l1_has_neither_origin_nor_predeploy() -> None:
         ("alloc/" + ADDRESS + "/code", "6000", "code is not 0x followed by"),
         ("alloc/" + ADDRESS + "/storage", [], "storage is not an object"),
         ("alloc/" + ADDRESS + "/storage", {"x": "0x1"}, "storage is 'x'"),
+        ("alloc/" + ADDRESS, {"storage": {"0x1": "0x2"}}, "neither code nor a nonce"),
         ("alloc/" + ADDRESS + "/blance", 1, "unknown key 'blance': meant 'balance'?"),
         ("alloc/" + HISTORY_STORAGE, {}, "belongs to the protocol"),
     ],
