@@ -33,7 +33,8 @@ class BatchFollower:
         self._committer = committer
         self._listeners: list[SafeListener] = []
         self._told: int | None = None
-        self._caught_up = asyncio.Event()  # all of L1 was read once
+        self._is_caught_up = False  # all of L1 was read once
+        self._advanced = asyncio.Event()
 
     @property
     def safe(self) -> int:
@@ -51,7 +52,17 @@ class BatchFollower:
 
     async def caught_up(self) -> None:
         """Return when all that L1 has was read once."""
-        await self._caught_up.wait()
+        while not self._is_caught_up:
+            await self._next_advance()
+
+    async def read_to(self, l1_block: int) -> None:
+        """Return when that L1 block has been read."""
+        while self.next_l1_block <= l1_block:
+            await self._next_advance()
+
+    async def _next_advance(self) -> None:
+        self._advanced.clear()
+        await self._advanced.wait()
 
     async def run(self) -> None:
         is_resumed = False
@@ -75,9 +86,10 @@ class BatchFollower:
             return
         await self._scanner.advance(head.number)
         await self._mark_heads()
-        if not self._caught_up.is_set():
-            self._caught_up.set()
+        if not self._is_caught_up:
+            self._is_caught_up = True
             log.info("batches on L1 are read", safe=self.safe, l1_block=head.number)
+        self._advanced.set()
         if self.safe != self._told:
             self._told = self.safe
             for listener in self._listeners:

@@ -88,8 +88,10 @@ class BatchHost:
         self._inbox.put(inputs.FlushRequested())
 
     async def run(self) -> None:
-        # Posting begins only when all that L1 has is known: no gap, nothing twice.
+        # Posting begins only when all that L1 has, or is about to have, is known: no gap, and
+        # nothing is paid for twice.
         await self._batches.caught_up()
+        await self._batches.read_to(await self._publisher.settled())
         start = self._started()
         stop_heads = self._heads.subscribe(self._on_head)
         self._l1.subscribe(self._on_l1)

@@ -46,6 +46,10 @@ class Posting(Protocol):
 class BatchPublisher(Protocol):
     """Writing."""
 
+    async def settled(self) -> int:
+        """Return once nothing that an earlier run sent is pending, with the L1 head's number."""
+        ...
+
     async def plan(self, size: int) -> PostingPlan:
         """The cheapest way at the moment for a channel of `size` bytes."""
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import BrokenExecutor, Executor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -48,7 +49,16 @@ class BlobCache:
 class BlobSources:
     """Tries the cache, then each source in order."""
 
-    def __init__(self, urls: Sequence[str], *, cache: BlobCache, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        cache: BlobCache,
+        timeout_s: float = 10.0,
+        executor: Executor | None = None,
+    ) -> None:
+        """`executor` for hashing blobs; None: a thread, in whose time the loop stands still."""
+        self._executor = executor
         self._sources = [_Source(url, timeout_s=timeout_s) for url in urls]
         self._cache = cache
 
@@ -69,7 +79,7 @@ class BlobSources:
                 break
             try:
                 blobs = await source.blobs(block, missing)
-                found.update(await asyncio.to_thread(_matching, blobs, frozenset(missing)))
+                found.update(await self._checked(blobs, frozenset(missing)))
             except Temporary as error:
                 reasons.append(error.message)
                 continue
@@ -85,6 +95,14 @@ class BlobSources:
         for name, blob in found.items():
             self._cache.put(name, blob)
         return [found[name] for name in hashes]
+
+    async def _checked(self, blobs: list[bytes], wanted: frozenset[Hash32]) -> dict[Hash32, bytes]:
+        """Those of the blobs that are wanted, by their names."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, _matching, blobs, wanted)
+        except BrokenExecutor as error:
+            raise Temporary("the process that checks blobs died") from error
 
 
 def _matching(blobs: Iterable[bytes], wanted: frozenset[Hash32]) -> dict[Hash32, bytes]:

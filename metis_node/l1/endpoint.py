@@ -1,19 +1,21 @@
 """One L1 endpoint: a request, an answer, and how long to leave it alone after it failed.
 
-The only place that makes a web3 provider. web3 is imported when the first provider is made, so that
-a node without an L1 does not carry it.
+web3 is imported when the first provider is made, so that a node without an L1 does not carry it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from metis_node.errors import Invalid, Temporary
 
 if TYPE_CHECKING:
     from web3 import AsyncWeb3
+    from web3.types import RPCEndpoint
+
+    from metis_node.l1.provider import SessionProvider
 
 # JSON-RPC codes and words with which endpoints say "not now" rather than "no".
 OVERLOAD_CODES = frozenset({-32005, -32016, -32097, 429})
@@ -43,19 +45,19 @@ class Endpoint:
         self.checked = False  # its chain id was asked and is right
         self._url = url
         self._timeout_s = timeout_s
-        self._web3: AsyncWeb3[Any] | None = None
+        self._web3: AsyncWeb3[SessionProvider] | None = None
 
     async def request(self, method: str, params: list[Any]) -> Any:
         """The `result` member. CallRefused or EndpointFailed."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._provider().make_request(method, params)
+                answer = await self._provider().make_request(cast("RPCEndpoint", method), params)
         except TimeoutError:
             raise EndpointFailed(
                 f"L1 endpoint {self.name} did not answer {method} within {self._timeout_s:g} s"
             ) from None
         except Exception as error:
-            # web3 passes on whatever aiohttp and its JSON decoder raise: all of it is this endpoint
+            # whatever aiohttp and the JSON decoder raise: all of it is this endpoint
             raise EndpointFailed(
                 f"L1 endpoint {self.name} failed at {method}: {type(error).__name__}: {error}"
             ) from error
@@ -66,17 +68,11 @@ class Endpoint:
             await self._web3.provider.disconnect()
             self._web3 = None
 
-    def _provider(self) -> Any:
+    def _provider(self) -> SessionProvider:
         if self._web3 is None:
-            from aiohttp import ClientTimeout
-            from web3 import AsyncHTTPProvider, AsyncWeb3
+            from metis_node.l1.provider import web3_over
 
-            provider = AsyncHTTPProvider(
-                self._url,
-                request_kwargs={"timeout": ClientTimeout(total=self._timeout_s)},
-                exception_retry_configuration=None,
-            )
-            self._web3 = AsyncWeb3(provider)
+            self._web3 = web3_over(self._url, timeout_s=self._timeout_s)
         return self._web3.provider
 
     def _result(self, method: str, answer: Any) -> Any:

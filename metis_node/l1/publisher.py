@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor, Executor
 from typing import Literal
 
 from metis_node.engine.l1_ports import Posting, PostingPlan
+from metis_node.errors import Temporary
 from metis_node.l1.beacon import BlobCache
 from metis_node.l1.blobs import (
     BLOB_CAPACITY,
@@ -41,17 +43,22 @@ class InboxPublisher:
         cache: BlobCache,
         mode: DataMode = "auto",
         target_blobs: int = 3,
+        executor: Executor | None = None,
     ) -> None:
         self._client = client
         self._sender = sender
         self._inbox = inbox
         self._cache = cache
         self._mode = mode
+        self._executor = executor  # for proofs; None: a thread, in whose time the loop stands still
         self._blob_plan = PostingPlan(
             with_blobs=True,
             capacity=BLOB_CAPACITY,
             payloads_per_transaction=min(target_blobs, MAX_BLOBS_PER_TRANSACTION),
         )
+
+    async def settled(self) -> int:
+        return await self._sender.settled()
 
     async def plan(self, size: int) -> PostingPlan:
         if self._mode == "calldata":
@@ -75,7 +82,11 @@ class InboxPublisher:
             gas = self._inbox.gas_limit(calldata)
             return _Post(self._sender.send(to=self._inbox.address, data=calldata, gas=gas))
         version = await sidecar_version(self._client)
-        sidecar = await asyncio.to_thread(_sidecar, payloads, version)
+        loop = asyncio.get_running_loop()
+        try:
+            sidecar = await loop.run_in_executor(self._executor, _sidecar, payloads, version)
+        except BrokenExecutor as error:
+            raise Temporary("the process that computes blob proofs died") from error
         for name, blob in zip(sidecar.versioned_hashes, sidecar.blobs, strict=True):
             self._cache.put(name, blob)
         submission = self._sender.send(

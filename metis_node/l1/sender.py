@@ -90,6 +90,8 @@ class TransactionSender:
         self._entries: list[_Entry] = []  # by nonce
         self._next_nonce: int | None = None
         self._wake = asyncio.Event()
+        self._settled = asyncio.Event()  # nothing of an earlier run is pending
+        self._head_number = 0
 
     @property
     def in_flight(self) -> int:
@@ -118,6 +120,11 @@ class TransactionSender:
         self._requests.append(submission)
         self._wake.set()
         return submission
+
+    async def settled(self) -> int:
+        """Return once nothing that an earlier run sent is pending, with the L1 head's number."""
+        await self._settled.wait()
+        return self._head_number
 
     async def run(self) -> None:
         """Until cancelled. Trouble with the L1 is waited out; Fatal passes."""
@@ -177,6 +184,9 @@ class TransactionSender:
             if entry in self._entries and not entry.state.attempts and not entry.state.foreign:
                 break  # later nonces wait until this one is out
         self._tell_blocked(blocked)
+        self._head_number = head.number
+        if not any(entry.submission is None for entry in self._entries):
+            self._settled.set()
 
     def _admit(self, mined_nonce: int) -> None:
         assert self._next_nonce is not None
