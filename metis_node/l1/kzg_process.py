@@ -1,5 +1,5 @@
-"""A process of its own for KZG: ckzg holds the interpreter's lock while it computes (2 s to load the
-trusted setup, 70 to 500 ms a blob), which would stop the event loop for as long.
+"""A process of its own for KZG: ckzg holds the interpreter's lock while it computes (2 s to load
+the trusted setup, 70 to 500 ms a blob), which would stop the event loop for as long.
 
 It runs the functions of `blobs.py` that are handed to it, one at a time.
 """
@@ -48,10 +48,10 @@ class KzgProcess(Executor):
             self._pool = _new_pool()
             return self._pool.submit(fn, *args, **kwargs)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
         """End the child at once: nothing that it computes is missed afterwards."""
         children = list((self._pool._processes or {}).values())
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=cancel_futures)
         for child in children:
             child.terminate()
         if wait:

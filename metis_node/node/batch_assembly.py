@@ -61,6 +61,8 @@ def batch_parts(
     if producer is None or not config.batcher.enabled:
         return BatchParts(index=index, follower=follower, host=None, sender=None)
     sender = _sender(parts, l1, config)
+    if config.batcher.data != "calldata":
+        l1.kzg.warm_up()
     host = _host(parts, l1, config, follower, sender, producer)
     return BatchParts(index=index, follower=follower, host=host, sender=sender)
 
@@ -123,6 +125,7 @@ def _host(
         cache=l1.blob_cache,
         mode=batcher.data,
         target_blobs=batcher.target_blobs,
+        executor=l1.kzg,
     )
 
     def hold_back(percent: int) -> None:

@@ -13,6 +13,7 @@ from metis_node.engine.ports import SoleProposer
 from metis_node.l1.beacon import BlobCache, BlobSources
 from metis_node.l1.client import L1Client
 from metis_node.l1.inbox import Inbox
+from metis_node.l1.kzg_process import KzgProcess
 from metis_node.l1.origins import L1Origins
 from metis_node.l1.source import L1Reader
 from metis_node.node.assembly import ChainParts
@@ -27,6 +28,7 @@ class L1Parts:
 
     client: L1Client
     inbox: Inbox
+    kzg: KzgProcess
     blob_cache: BlobCache
     reader: L1Reader
     follower: L1Follower
@@ -41,16 +43,19 @@ async def l1_parts(parts: ChainParts, config: Config) -> AsyncIterator[L1Parts]:
     client = L1Client(settings.endpoints, chain_id=rules.l1_chain_id, timeout_s=timeout_s)
     cache = BlobCache()
     sources = settings.beacon_endpoints or settings.endpoints
-    blobs = BlobSources(sources, cache=cache, timeout_s=timeout_s)
+    kzg = KzgProcess()
+    blobs = BlobSources(sources, cache=cache, timeout_s=timeout_s, executor=kzg)
     inbox = Inbox.of(rules)
     reader = L1Reader(client=client, inbox=inbox, blobs=blobs)
     follower = _follower(parts, reader, poll_ms=settings.poll_interval_ms)
     async with AsyncExitStack() as stack:
+        stack.callback(kzg.shutdown)
         stack.push_async_callback(client.aclose)
         stack.push_async_callback(blobs.aclose)
         yield L1Parts(
             client=client,
             inbox=inbox,
+            kzg=kzg,
             blob_cache=cache,
             reader=reader,
             follower=follower,

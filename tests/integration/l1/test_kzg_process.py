@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -44,10 +45,10 @@ async def test_the_loop_goes_on_meanwhile(kzg: KzgProcess) -> None:
 def test_a_dead_child_is_replaced(kzg: KzgProcess) -> None:
     child = kzg.submit(os.getpid).result(60)
     os.kill(child, signal.SIGKILL)
-    with pytest.raises(BrokenExecutor):
-        for _ in range(100):  # the death is noticed by the first or second call
-            kzg.submit(os.getpid).result(60)
-    other = kzg.submit(os.getpid).result(60)
+    other = child
+    for _ in range(3):  # the first call or two may notice the death, and fail
+        with suppress(BrokenExecutor):
+            other = kzg.submit(os.getpid).result(60)
     assert other != child
 
 
