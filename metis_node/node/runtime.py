@@ -28,6 +28,7 @@ MALLOC_ARENA_MAX = -8  # mallopt's M_ARENA_MAX
 ARENAS = 2  # glibc's default, eight per core, spreads freed memory over arenas that never shrink
 PARENT_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
 FORCED_EXIT_CODE = 137
+ECHO_S = 1.0  # a signal may come twice: to the process, and to its group (timeout, some terminals)
 
 Daemon = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -66,23 +67,29 @@ def end_with_parent() -> None:
 
 
 async def _supervised(daemon: Daemon) -> None:
-    stop = asyncio.Event()
+    stop = _Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _on_signal, stop, number)
-    started = time.monotonic()
-    try:
-        await daemon(stop)
-    finally:
-        log.debug("daemon ended", after_s=round(time.monotonic() - started, 3))
+        loop.add_signal_handler(number, stop.on_signal, number)
+    await daemon(stop.event)
 
 
-def _on_signal(stop: asyncio.Event, number: int) -> None:
-    if stop.is_set():
-        log.warning("second signal: leaving at once", signal=signal.Signals(number).name)
-        os._exit(FORCED_EXIT_CODE)
-    log.info("stopping", signal=signal.Signals(number).name)
-    stop.set()
+class _Stop:
+    """What signals do: the first asks for the end, a later one forces it."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self._asked_at = 0.0
+
+    def on_signal(self, number: int) -> None:
+        name, now = signal.Signals(number).name, time.monotonic()
+        if not self.event.is_set():
+            log.info("stopping", signal=name)
+            self._asked_at = now
+            self.event.set()
+        elif now - self._asked_at > ECHO_S:
+            log.warning("second signal: leaving at once", signal=name)
+            os._exit(FORCED_EXIT_CODE)
 
 
 def most_severe(group: BaseExceptionGroup[BaseException]) -> BaseException:

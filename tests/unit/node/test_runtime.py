@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from metis_node.errors import CorruptStore, Fatal, InvalidConfig, Temporary
 from metis_node.node.exit_codes import ExitCode, exit_code_of
-from metis_node.node.runtime import most_severe, run_daemon
+from metis_node.node.runtime import FORCED_EXIT_CODE, most_severe, run_daemon
 from metis_node.node.service import run_services
 
 
@@ -47,6 +49,24 @@ def test_a_signal_ends_a_daemon_quietly(number: signal.Signals) -> None:
 
     run_daemon(daemon)
     assert seen == ["ended"]
+
+
+def test_a_second_signal_forces_the_end_unless_it_is_an_echo() -> None:
+    code = """
+import asyncio, os, signal
+from metis_node.node import runtime
+runtime.ECHO_S = {echo_s}
+async def daemon(stop):
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.05)
+    await stop.wait()
+runtime.run_daemon(daemon)
+"""
+    for echo_s, expected in (("10", 0), ("0", FORCED_EXIT_CODE)):
+        command = [sys.executable, "-c", code.format(echo_s=echo_s)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode == expected, done.stderr
 
 
 def test_the_error_of_a_daemon_comes_out_of_its_groups() -> None:
