@@ -92,6 +92,7 @@ class TransactionSender:
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()  # nothing of an earlier run is pending
         self._head_number = 0
+        self._hole_since_ms: int | None = None
 
     @property
     def in_flight(self) -> int:
@@ -173,6 +174,7 @@ class TransactionSender:
         self.balance = await self._client.balance(self.address)
         mined_nonce = await self._client.nonce(self.address)
         prices = await self._prices(head.base_fee_per_gas)
+        await self._mend_holes(mined_nonce, prices)
         self._admit(mined_nonce)
         blocked = ""
         for entry in list(self._entries):
@@ -187,6 +189,33 @@ class TransactionSender:
         self._head_number = head.number
         if not any(entry.submission is None for entry in self._entries):
             self._settled.set()
+
+    async def _mend_holes(self, mined_nonce: int, prices: Prices) -> None:
+        """Nonces behind ours that nothing holds any more: an L1 reorganisation took away what was
+        confirmed already. Later transactions wait for them, so they are used again or filled."""
+        assert self._next_nonce is not None
+        covered = {entry.state.nonce for entry in self._entries}
+        holes = [n for n in range(mined_nonce, self._next_nonce) if n not in covered]
+        now_ms = _now_ms()
+        if not holes:
+            self._hole_since_ms = None
+            return
+        if self._hole_since_ms is None:
+            self._hole_since_ms = now_ms
+        if now_ms - self._hole_since_ms < self._policy.missing_ms:
+            return  # perhaps an endpoint that lags
+        log.warning("L1 nonces are free again", nonces=holes)
+        pending = await self._client.nonce(self.address, pending=True)
+        while holes and holes[-1] == self._next_nonce - 1 and holes[-1] >= pending:
+            self._next_nonce = holes.pop()
+        fees = first_fees(prices, blobs=False)
+        for nonce in holes:
+            since = now_ms if nonce < pending else 0  # 0: not in the pool, fill it now
+            state = Sending(
+                nonce=nonce, gas=BASE_GAS, blobs=0, foreign=fees, foreign_since_ms=since
+            )
+            self._entries.append(_Entry(state=state, submission=None))
+        self._entries.sort(key=lambda entry: entry.state.nonce)
 
     def _admit(self, mined_nonce: int) -> None:
         assert self._next_nonce is not None

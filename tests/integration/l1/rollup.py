@@ -61,10 +61,13 @@ CALLED = b"\xc0" * 20
 
 
 @contextlib.asynccontextmanager
-async def reader_on(anvil: Anvil) -> AsyncIterator[tuple[L1Client, L1Reader, BlobCache]]:
+async def reader_on(
+    anvil: Anvil, *, blob_urls: Sequence[str] | None = None
+) -> AsyncIterator[tuple[L1Client, L1Reader, BlobCache]]:
     client = L1Client([anvil.url], chain_id=L1_CHAIN_ID, timeout_s=60)
     cache = BlobCache()
-    blobs = BlobSources([anvil.url], cache=cache, timeout_s=60)
+    urls = [anvil.url] if blob_urls is None else blob_urls
+    blobs = BlobSources(urls, cache=cache, timeout_s=60)
     inbox = Inbox(address=_address(INBOX), submitter=_address(account().address))
     try:
         yield client, L1Reader(client=client, inbox=inbox, blobs=blobs), cache

@@ -50,7 +50,7 @@ async def test_a_chain_is_rebuilt_from_l1_alone(anvil: Anvil, mode: DataMode) ->
     for round_number in range(3):
         async with rollup_on(anvil, chain, mode=mode) as rollup:
             for _ in range(5):
-                await rollup.make_block(list(itertools.islice(raws, 70)))
+                await rollup.make_block(list(itertools.islice(raws, 150)))
                 await rollup.make_block()
                 await anvil.mine()
             if round_number < 2:
@@ -166,13 +166,14 @@ async def test_safe_and_finalized_follow_the_batches(anvil: Anvil) -> None:
 async def test_junk_in_the_inbox_is_counted_and_harms_nothing(anvil: Anvil) -> None:
     genesis = await genesis_on(anvil)
     chain = Blockchain.initialise(MemoryStore(), genesis)
+    for data in ("0x", "0xff", "0x01" + "00" * 40):
+        junk = {"from": account().address, "to": INBOX, "data": data}
+        await anvil.rpc("eth_sendTransaction", junk)
+    stranger = {"from": account(1).address, "to": INBOX, "data": "0xff"}
+    await anvil.rpc("eth_sendTransaction", stranger)
+    await anvil.mine()
     async with rollup_on(anvil, chain) as rollup:
         await rollup.make_block()
-        for data in ("0x", "0xff", "0x01" + "00" * 40):
-            junk = {"from": account().address, "to": INBOX, "data": data}
-            await anvil.rpc("eth_sendTransaction", junk)
-        stranger = {"from": account(1).address, "to": INBOX, "data": "0xff"}
-        await anvil.rpc("eth_sendTransaction", stranger)
         await rollup.until_safe(1)
         assert rollup.scanner.skipped == {"payload": 3}
     report, rebuilt = await sync_from(anvil, genesis)
@@ -192,37 +193,26 @@ async def test_a_sequencer_behind_its_batches_is_told_to_catch_up(anvil: Anvil) 
             await behind.tasks.pop("batches")
 
 
-async def test_blobs_that_are_gone_are_named_with_the_remedy() -> None:
-    async with running_anvil("--transaction-block-keeper", "3") as anvil:
-        await anvil.mine(2)
-        genesis = await genesis_on(anvil)
-        chain = Blockchain.initialise(MemoryStore(), genesis)
-        async with rollup_on(anvil, chain, mode="blobs") as rollup:
-            await rollup.make_block()
-            await rollup.until_safe(1)
-        await anvil.mine(8)
-        committer = Committer(
-            blockchain=Blockchain.initialise(MemoryStore(), genesis), mempool=None, heads=Heads()
+async def test_blobs_that_are_gone_are_named_with_the_remedy(anvil: Anvil) -> None:
+    genesis = await genesis_on(anvil)
+    chain = Blockchain.initialise(MemoryStore(), genesis)
+    async with rollup_on(anvil, chain, mode="blobs") as rollup:
+        await rollup.make_block()
+        await rollup.until_safe(1)
+    replica = Blockchain.initialise(MemoryStore(), genesis)
+    committer = Committer(blockchain=replica, mempool=None, heads=Heads())
+    async with reader_on(anvil, blob_urls=()) as (_client, reader, _cache):
+        derived = DerivedChain(
+            source=reader, committer=committer, queries=Queries(replica), may_import=True
         )
-        async with reader_on(anvil) as (_client, reader, _cache):
-            header = await reader.header(chain.safe_number)
-            assert header is not None
-            scanner = BatchScanner(
-                source=reader,
-                chain=DerivedChain(
-                    source=reader,
-                    committer=committer,
-                    queries=Queries(committer.blockchain),
-                    may_import=True,
-                ),
-                index=BatchIndex(committer.blockchain.store),
-                rules=genesis.rules,
-            )
-            head = await reader.header("latest")
-            assert head is not None
-            with pytest.raises(Temporary, match="blob archive"):
-                await scanner.advance(head.number)
-        await committer.aclose()
+        scanner = BatchScanner(
+            source=reader, chain=derived, index=BatchIndex(replica.store), rules=genesis.rules
+        )
+        head = await reader.header("latest")
+        assert head is not None
+        with pytest.raises(Temporary, match="blob archive"):
+            await scanner.advance(head.number)
+    await committer.aclose()
 
 
 def changes_of(block: BatchBlock) -> list[BatchBlock]:

@@ -275,3 +275,25 @@ async def test_a_transaction_that_the_l1_refuses_is_given_up_and_costs_no_nonce(
         await anvil.wait_for_pool(1)
         await anvil.mine(2)
         assert (await submission.outcome).success
+
+
+async def test_a_confirmed_transaction_that_is_reorganised_away_leaves_no_hole(
+    anvil: Anvil,
+) -> None:
+    async with sender_on(anvil, replace(POLICY, confirmations=1)) as sender:
+        first = send(sender, b"first")
+        await anvil.wait_for_pool(1)
+        await anvil.mine()
+        await first.outcome
+        await anvil.rpc("anvil_reorg", 1, [])
+        second = send(sender, b"second")
+        third = send(sender, b"third")
+        await anvil.mine()
+
+        async def are_mined() -> bool:
+            await anvil.mine()
+            return second.outcome.done() and third.outcome.done()
+
+        await eventually(are_mined)
+        assert (await second.outcome).success
+        assert (await third.outcome).success
