@@ -35,6 +35,7 @@ def failure(ident: object, error: dict[str, Any]) -> bytes:
 PARSE_FAILURE = failure(None, errors.error_member(errors.PARSE_ERROR, "parse error: not JSON"))
 NOT_A_REQUEST = errors.error_member(errors.INVALID_REQUEST, "invalid request")
 TOO_LARGE = errors.error_member(errors.RESPONSE_TOO_LARGE, "response too large")
+TIMED_OUT = errors.error_member(errors.TIMED_OUT, "request timed out: the batch took too long")
 
 
 class Deferred:
@@ -228,6 +229,7 @@ class Dispatcher:
     async def _fill(self, answers: Answers, requests: list[Any], session: Session) -> None:
         slice_s = self.limits.batch_slice_ms / 1000
         yielded = perf_counter()
+        deadline = yielded + self.limits.batch_timeout_ms / 1000
         index = 0
         while index < len(requests):
             ident, method, params, error = self._parse(requests[index])
@@ -237,7 +239,10 @@ class Dispatcher:
                     answers.add(failure(ident, error or NOT_A_REQUEST))
                 index += 1
             elif answers.full:
-                answers.refuse(ident)
+                answers.refuse(ident, TOO_LARGE)
+                index += 1
+            elif perf_counter() > deadline:
+                answers.refuse(ident, TIMED_OUT)
                 index += 1
             elif method.many is not None:
                 run = self._run_of(method, requests, index)
@@ -326,9 +331,10 @@ class Answers:
             payload = failure(ident, TOO_LARGE)
         self._parts.append(payload)
 
-    def refuse(self, ident: object) -> None:
+    def refuse(self, ident: object, error: dict[str, Any]) -> None:
+        """Answer a call that is not made any more."""
         if ident is not MISSING:
-            self._parts.append(failure(ident, TOO_LARGE))
+            self._parts.append(failure(ident, error))
 
     def joined(self) -> bytes:
         """The batch's answer; b"" where all of it were notifications."""

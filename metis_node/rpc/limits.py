@@ -17,6 +17,7 @@ class RpcLimits:
     header_bytes: int = 65_536  # request line and headers of one request
     batch_entries: int = 1_000
     batch_response_bytes: int = 25_000_000
+    batch_timeout_ms: int = 30_000  # calls of a batch that were not reached by then are refused
     batch_slice_ms: int = 5  # a batch gives the event loop back after this long
     log_range_blocks: int = 100_000
     log_results: int = 20_000
@@ -27,7 +28,7 @@ class RpcLimits:
         20_000  # EVM instructions run on the event loop before a thread takes over
     )
     trace_timeout_ms: int = 30_000
-    trace_bytes: int = 256 << 20
+    trace_bytes: int = 64 << 20
     raw_transaction_bytes: int = 131_072  # geth's txMaxSize
     sync_timeout_ms: int = 2_000  # eth_sendRawTransactionSync where the caller names no time-out
     sync_timeout_max_ms: int = 60_000

@@ -18,10 +18,8 @@ async def test_a_call_is_answered_with_its_id() -> None:
 
 
 async def test_a_synchronous_call_is_answered_at_once() -> None:
-    payload = Bench().dispatcher.handle(
-        orjson.dumps(call("echo")), Session("test"), lambda _: pytest.fail("answered twice")
-    )
-    assert payload is not None
+    payload = Bench().dispatcher.handle(orjson.dumps(call("echo")), Session("test"))
+    assert isinstance(payload, bytes)
     assert orjson.loads(payload)["result"] == []
 
 
@@ -184,6 +182,14 @@ async def test_a_batch_stops_at_the_bound_of_its_answer() -> None:
     assert ["result" in answer for answer in answers] == [True, True, False, False, False]
     assert answers[4]["error"] == {"code": -32003, "message": "response too large"}
     assert bench.dispatcher.methods["big"].calls == 3
+
+
+async def test_calls_that_a_batch_does_not_reach_in_time_are_refused() -> None:
+    bench = Bench(RpcLimits(batch_timeout_ms=0))
+    answers = await bench.ask([call("echo", ident=1), call("later", ident=2)])
+    assert [answer["id"] for answer in answers] == [1, 2]
+    assert [answer["error"]["code"] for answer in answers] == [-32002, -32002]
+    assert bench.dispatcher.methods["echo"].calls == 0
 
 
 async def test_a_long_batch_gives_the_loop_back() -> None:
