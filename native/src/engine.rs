@@ -22,6 +22,9 @@ use crate::kv::PyKv;
 use crate::state::{self, FlatAccount, StateStore};
 use crate::transaction::python::PyTransaction;
 
+/// Reads of up to this many accounts keep the GIL: giving it up and waiting for it costs more.
+const ATTACHED_READS: usize = 128;
+
 /// State at the head, and everything that executes on it.
 #[pyclass(frozen, module = "metis_node._native")]
 pub struct Engine {
@@ -69,9 +72,11 @@ impl Engine {
             .iter()
             .map(|a| address(a))
             .collect::<PyResult<Vec<_>>>()?;
-        detached(py, "read of accounts", || {
-            Ok(self.state.view(at)?.accounts(&wanted)?)
-        })
+        let read = || Ok(self.state.view(at)?.accounts(&wanted)?);
+        match wanted.len() > ATTACHED_READS {
+            true => detached(py, "read of accounts", read),
+            false => Ok(caught("read of accounts", read)?),
+        }
     }
 }
 

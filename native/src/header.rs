@@ -26,6 +26,11 @@ pub fn decode(rlp: &[u8]) -> Result<Header, Error> {
             "header has fewer than the 21 fields of Prague".into(),
         ));
     }
+    if alloy_rlp::encode(&header) != rlp {
+        return Err(Error::InvalidBlock(
+            "header is not in its canonical encoding".into(),
+        ));
+    }
     Ok(header)
 }
 
