@@ -1,10 +1,10 @@
 //! Cost of a block against state size. `cargo test --release -- --ignored --nocapture bench`
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use alloy_primitives::{Address, U256};
-use alloy_trie::KECCAK_EMPTY;
+use alloy_trie::{EMPTY_ROOT_HASH, KECCAK_EMPTY};
 
 use crate::dice::Dice;
 use crate::kv::MemKv;
@@ -31,23 +31,36 @@ fn payments(dice: &mut Dice, addresses: impl Iterator<Item = u64>) -> StateChang
     }
 }
 
-fn block(store: &Arc<StateStore>, kv: &MemKv, number: u64, changes: &StateChanges) -> [f64; 3] {
-    let mut times = [0.0; 3];
-    let mut clock = Instant::now();
-    let mut lap = |slot: usize| {
-        times[slot] = clock.elapsed().as_secs_f64() * 1e6;
-        clock = Instant::now();
+/// CPU time of all threads of this process so far, microseconds.
+fn cpu_time() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("a Linux machine");
+    let spent =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok());
+    spent
+        .filter_map(|stat| stat.split(' ').next()?.parse::<f64>().ok())
+        .sum::<f64>()
+        / 1e3
+}
+
+fn timed<T>(spent: &mut f64, work: impl FnOnce() -> T) -> T {
+    let before = cpu_time();
+    let done = work();
+    *spent += cpu_time() - before;
+    done
+}
+
+/// Adds CPU time of the root alone, of preparing, and of committing.
+fn block(store: &Arc<StateStore>, kv: &MemKv, changes: &StateChanges, spent: &mut [f64; 3]) {
+    let number = if store.root() == EMPTY_ROOT_HASH {
+        0
+    } else {
+        store.head() + 1
     };
-    store.state_root(changes).unwrap();
-    lap(0);
-    let prepared = store.prepare(number, changes).unwrap();
-    lap(1);
+    timed(&mut spent[0], || store.state_root(changes)).unwrap();
+    let prepared = timed(&mut spent[1], || store.prepare(number, changes)).unwrap();
     store.begin_write(&prepared).unwrap();
     kv.write(&prepared.writes);
-    let clock = Instant::now();
-    store.commit(&prepared).unwrap();
-    times[2] = clock.elapsed().as_secs_f64() * 1e6;
-    times
+    timed(&mut spent[2], || store.commit(&prepared)).unwrap();
 }
 
 #[test]
@@ -58,28 +71,22 @@ fn bench_block_against_state_size() {
             let mut dice = Dice::new(size);
             let kv = MemKv::default();
             let store = Arc::new(StateStore::new(Arc::new(kv.clone()), cache_bytes, 256));
-            for (number, first) in (0..size).step_by(50_000).enumerate() {
+            for first in (0..size).step_by(50_000) {
                 let changes = payments(&mut dice, first..(first + 50_000).min(size));
-                block(&store, &kv, number as u64, &changes);
+                block(&store, &kv, &changes, &mut [0.0; 3]);
             }
-            let mut sum = [0.0; 3];
+            let (mut spent, mut count) = ([0.0; 3], 0.0);
             for _ in 0..ROUNDS {
-                let picked: std::collections::BTreeSet<_> =
-                    (0..TOUCHED).map(|_| dice.roll(size)).collect();
-                let changes = payments(&mut Dice::new(dice.roll(1 << 40)), picked.into_iter());
-                let times = block(&store, &kv, store.head() + 1, &changes);
-                let count = changes.accounts.len() as f64 * ROUNDS as f64;
-                sum.iter_mut()
-                    .zip(times)
-                    .for_each(|(sum, time)| *sum += time / count);
+                let picked: BTreeSet<_> = (0..TOUCHED).map(|_| dice.roll(size)).collect();
+                count += picked.len() as f64;
+                let changes = payments(&mut dice, picked.into_iter());
+                block(&store, &kv, &changes, &mut spent);
             }
+            let [root, prepare, commit] = spent.map(|spent| spent / count);
             println!(
-                "cache {:4} MiB, {size:8} accounts: root {:5.2} prepare {:5.2} commit {:5.2} us/account, \
-                 {} KiB of nodes",
+                "cache {:4} MiB, {size:8} accounts: CPU us/account: root {root:5.2} prepare \
+                 {prepare:5.2} commit {commit:5.2}, {} KiB of nodes",
                 cache_bytes >> 20,
-                sum[0],
-                sum[1],
-                sum[2],
                 store.resident_trie_bytes() >> 10,
             );
         }
