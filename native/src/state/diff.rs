@@ -38,7 +38,9 @@ impl ReverseDiff {
             bytes.extend_from_slice(&be32(count));
         }
         for (key, account) in accounts {
-            values.extend(account.iter().flat_map(FlatAccount::encode));
+            if let Some(account) = account {
+                values.extend_from_slice(&account.encode());
+            }
             push_row(&mut bytes, key, values.len());
         }
         let mut end = 0;

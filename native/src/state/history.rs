@@ -4,9 +4,9 @@
 //! So it reads first and asks the diffs after it: whatever the store could show was announced by
 //! `begin` before it was written.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock, Weak};
 
 use schnellru::LruMap;
 
@@ -15,12 +15,14 @@ use super::diff::ReverseDiff;
 use super::{StateError, keys};
 use crate::kv::Kv;
 
+/// Diffs read from the store at once.
+pub(super) const DIFFS_AT_ONCE: usize = 16;
+
 pub(super) struct History {
     /// Blocks behind the head that can be read.
     pub blocks: u64,
     recent: RwLock<Recent>,
-    /// Diffs read from the store.
-    older: Mutex<LruMap<u64, Arc<ReverseDiff>, ByWeight>>,
+    older: Mutex<Older>,
     /// The last block whose diff must be consulted: the head, or the one being written.
     latest: AtomicU64,
     /// Goes up whenever a value read before may have become stale.
@@ -33,6 +35,31 @@ struct Recent {
     pending: Option<(u64, Arc<ReverseDiff>)>,
     bytes: usize,
     limit: usize,
+}
+
+/// Diffs read from the store: those used lately, and those that some view still holds, so that
+/// many views of old blocks share them.
+struct Older {
+    kept: LruMap<u64, Arc<ReverseDiff>, ByWeight>,
+    held: HashMap<u64, Weak<ReverseDiff>>,
+}
+
+impl Older {
+    fn get(&mut self, number: u64) -> Option<Arc<ReverseDiff>> {
+        let kept = self.kept.get(&number).cloned();
+        kept.or_else(|| self.held.get(&number)?.upgrade())
+    }
+
+    fn put(&mut self, number: u64, diff: &Arc<ReverseDiff>) {
+        self.held.retain(|_, diff| diff.strong_count() > 0);
+        self.held.insert(number, Arc::downgrade(diff));
+        self.kept.insert(number, diff.clone());
+    }
+
+    fn clear(&mut self) {
+        self.kept.clear();
+        self.held.clear();
+    }
 }
 
 impl Weigh for Arc<ReverseDiff> {
@@ -52,7 +79,10 @@ impl History {
                 bytes: 0,
                 limit: recent,
             }),
-            older: Mutex::new(LruMap::new(ByWeight::new(older))),
+            older: Mutex::new(Older {
+                kept: LruMap::new(ByWeight::new(older)),
+                held: HashMap::new(),
+            }),
             latest: AtomicU64::new(0),
             version: AtomicU64::new(0),
         }
@@ -72,13 +102,10 @@ impl History {
         self.latest.load(SeqCst)
     }
 
-    /// Is this block between `begin` and its end?
-    pub fn is_pending(&self, number: u64) -> bool {
+    /// The block between `begin` and its end.
+    pub fn pending(&self) -> Option<u64> {
         let recent = self.recent.read().expect("recent diffs");
-        recent
-            .pending
-            .as_ref()
-            .is_some_and(|(pending, _)| *pending == number)
+        recent.pending.as_ref().map(|(number, _)| *number)
     }
 
     pub fn version(&self) -> u64 {
@@ -153,25 +180,24 @@ impl History {
         first: u64,
         end: u64,
     ) -> Result<Vec<Arc<ReverseDiff>>, StateError> {
-        let mut diffs: Vec<Option<_>> = {
+        let mut diffs: BTreeMap<u64, Arc<ReverseDiff>> = {
             let mut older = self.older.lock().expect("older diffs");
             (first..end)
-                .map(|number| older.get(&number).cloned())
+                .filter_map(|number| Some((number, older.get(number)?)))
                 .collect()
         };
         let missing: Vec<_> = (first..end)
-            .zip(&diffs)
-            .filter(|(_, diff)| diff.is_none())
-            .map(|(n, _)| n)
+            .filter(|number| !diffs.contains_key(number))
             .collect();
-        for (number, diff) in missing.iter().zip(load(kv, &missing, end - 1)?) {
-            self.older
-                .lock()
-                .expect("older diffs")
-                .insert(*number, diff.clone());
-            diffs[(number - first) as usize] = Some(diff);
+        for numbers in missing.chunks(DIFFS_AT_ONCE) {
+            let loaded = load(kv, numbers, end - 1)?;
+            let mut older = self.older.lock().expect("older diffs");
+            for (number, diff) in numbers.iter().zip(loaded) {
+                older.put(*number, &diff);
+                diffs.insert(*number, diff);
+            }
         }
-        Ok(diffs.into_iter().flatten().collect())
+        Ok(diffs.into_values().collect())
     }
 }
 

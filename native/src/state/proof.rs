@@ -9,14 +9,11 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_rpc_types_eth::{EIP1186AccountProofResponse, EIP1186StorageProof};
 use alloy_trie::EMPTY_ROOT_HASH;
 
-use super::history::load;
+use super::history::{DIFFS_AT_ONCE, load};
 use super::store::{decode_account, decode_slot};
 use super::{FlatAccount, StateError, keys};
 use crate::kv::Kv;
 use crate::trie::{Job, Link, Op, Retention, Touch, prove, resolve, update};
-
-/// Reverse diffs read at once.
-const DIFFS_AT_ONCE: usize = 16;
 
 /// Prove `address` and `slots` after block `at`. `snapshot` reads one frozen state of the store,
 /// whose head is block `snapshot_head`; reverse diffs take it back to `at`.

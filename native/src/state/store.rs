@@ -127,6 +127,7 @@ impl StateStore {
     /// The root after `changes` on the head; leaves nothing behind.
     pub fn state_root(self: &Arc<Self>, changes: &StateChanges) -> Result<B256, StateError> {
         let number = self.head_or_none().map_or(0, |head| head.number + 1);
+        self.expect_idle()?;
         Ok(prepare::run(self, number, changes, Retention::Root)?.state_root)
     }
 
@@ -137,6 +138,7 @@ impl StateStore {
         changes: &StateChanges,
     ) -> Result<StatePrepared, StateError> {
         self.expect_next(number)?;
+        self.expect_idle()?;
         let parent_root = self.root();
         let mut effects = prepare::run(self, number, changes, Retention::Writes)?;
         Ok(StatePrepared {
@@ -166,7 +168,7 @@ impl StateStore {
     /// The writes are on disk: move the head.
     pub fn commit(&self, prepared: &StatePrepared) -> Result<(), StateError> {
         self.expect_next(prepared.number)?;
-        if prepared.parent_root != self.root() || !self.history.is_pending(prepared.number) {
+        if prepared.parent_root != self.root() || self.history.pending() != Some(prepared.number) {
             return Err(StateError::Misuse(format!(
                 "block {} is committed without begin_write",
                 prepared.number
@@ -186,7 +188,7 @@ impl StateStore {
 
     /// The writes did not happen.
     pub fn abort(&self, prepared: &StatePrepared) {
-        if self.history.is_pending(prepared.number) {
+        if self.history.pending() == Some(prepared.number) {
             self.history.abort(self.head());
         }
     }
@@ -203,6 +205,9 @@ impl StateStore {
         addresses: &[Address],
         slots: &[(Address, U256)],
     ) -> Result<(Vec<Option<FlatAccount>>, Vec<U256>), StateError> {
+        if self.head_or_none().is_none() {
+            return Ok((vec![None; addresses.len()], vec![U256::ZERO; slots.len()]));
+        }
         let version = self.history.version();
         let mut accounts: Vec<_> = addresses
             .iter()
@@ -284,6 +289,16 @@ impl StateStore {
             true => Ok(()),
             false => Err(StateError::Misuse(format!(
                 "block {number} is not the next one, {next}"
+            ))),
+        }
+    }
+
+    /// While a block is written, the store may be ahead of the nodes in memory.
+    fn expect_idle(&self) -> Result<(), StateError> {
+        match self.history.pending() {
+            None => Ok(()),
+            Some(number) => Err(StateError::Misuse(format!(
+                "block {number} is being written"
             ))),
         }
     }

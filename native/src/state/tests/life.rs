@@ -153,6 +153,14 @@ fn refuses_blocks_out_of_order() {
     ));
     let second = chain.store.prepare(2, &Default::default()).unwrap();
     chain.store.begin_write(&second).unwrap();
+    let early = chain
+        .store
+        .prepare(2, &changes)
+        .err()
+        .expect("a refusal")
+        .to_string();
+    assert!(early.contains("block 2 is being written"), "{early}");
+    assert!(chain.store.state_root(&changes).is_err());
     chain.store.commit(&second).unwrap();
 }
 
