@@ -52,6 +52,14 @@ def hash32(params: Params, index: int, name: str = "hash") -> bytes:
 
 
 def data(params: Params, index: int, name: str = "data") -> bytes:
+    value = params[index] if index < len(params) else None
+    if type(value) is str and value[:2] == "0x":  # the usual case, short
+        try:
+            decoded = bytes.fromhex(value[2:])
+        except ValueError:
+            decoded = b""
+        if 2 * len(decoded) + 2 == len(value):
+            return decoded
     return data_of(required(params, index, name), index, name)
 
 

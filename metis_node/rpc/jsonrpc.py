@@ -59,7 +59,7 @@ class Dispatcher:
         self.methods = {method.name: method for method in methods}
         self.refused = Method("(refused)", lambda _params, _session: None)
         self.limits = limits
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
 
     def handle(self, body: bytes, session: Session) -> bytes | Deferred:
         """The answer, now or later; b"" is one without content (notifications). Never raises."""
@@ -89,8 +89,10 @@ class Dispatcher:
         answer.respond = lambda payload: None if future.done() else future.set_result(payload)
         return await future
 
-    async def close(self) -> None:
-        """Cancel what is still being answered, and wait for it."""
+    async def close(self, grace_s: float = 0.0) -> None:
+        """Let what is being answered end within this time, and cancel the rest."""
+        if self._tasks and grace_s:
+            await asyncio.wait(tuple(self._tasks), timeout=grace_s)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -129,8 +131,10 @@ class Dispatcher:
         started: float,
         deferred: Deferred,
     ) -> None:
-        future = asyncio.ensure_future(awaitable)
-        if isinstance(future, asyncio.Task):
+        if isinstance(awaitable, asyncio.Future):
+            future = awaitable
+        else:
+            future = asyncio.ensure_future(awaitable)
             self._tasks.add(future)
 
         def done(future: asyncio.Future[Any]) -> None:

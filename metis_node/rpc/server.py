@@ -25,7 +25,8 @@ from metis_node.rpc.subscriptions import Feeds
 from metis_node.rpc.websocket import WebSocketFace, WebSocketProtocol
 
 BACKLOG = 2_048  # connections that the kernel holds until they are accepted
-SHUTDOWN_S = 1  # for requests under way when the server is stopped
+GRACE_S = 0.3  # for calls under way when the server is stopped
+SHUTDOWN_S = 1  # for connections to close after that
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +80,6 @@ class RpcServer:
             stack.callback(self.filters.close)
             stack.callback(self.backend.heads.subscribe(self.waiters.on_head))
             await stack.enter_async_context(self.feeds)
-            stack.push_async_callback(self.dispatcher.close)
             await self._start(stack, listener)
             self._stack = stack.pop_all()
         log.info("rpc listening", host=self.host, port=self.port)
@@ -123,6 +123,7 @@ class RpcServer:
     ) -> None:
         server.should_exit = True
         await loop
+        await self.dispatcher.close(GRACE_S)  # so that no connection has to be waited for
         await server.shutdown(sockets=[listener])
 
 

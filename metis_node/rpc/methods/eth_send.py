@@ -120,33 +120,20 @@ class EthSend:
 def is_unprotected(raw: bytes) -> bool:
     """Whether this is a legacy transaction without a chain id: v is 27 or 28.
 
-    Walks the first fields only; what is malformed is left to the decoder.
+    Steps over the RLP of the first fields only; what is malformed is left to the decoder.
     """
     try:
-        at = _content(raw, 0)
+        first = raw[0]
+        at = 1 if first < 0xF8 else first - 0xF6
         for _ in range(FIELDS_BEFORE_V):
-            at = _skip(raw, at)
+            first = raw[at]
+            if first < 0x80:
+                at += 1
+            elif first < 0xB8:
+                at += first - 0x7F
+            else:
+                start = at + first - 0xB6
+                at = start + int.from_bytes(raw[at + 1 : start], "big")
         return raw[at] in UNPROTECTED_V
     except IndexError:
         return False
-
-
-def _content(raw: bytes, at: int) -> int:
-    """Where the content of the RLP item at `at` begins."""
-    first = raw[at]
-    if first < 0x80:
-        return at
-    if first < 0xB8 or 0xC0 <= first < 0xF8:
-        return at + 1
-    return at + 1 + (first - 0xB7 if first < 0xC0 else first - 0xF7)
-
-
-def _skip(raw: bytes, at: int) -> int:
-    """Where the item after the RLP string at `at` begins."""
-    first = raw[at]
-    if first < 0x80:
-        return at + 1
-    start = _content(raw, at)
-    if first < 0xB8:
-        return start + first - 0x80
-    return start + int.from_bytes(raw[at + 1 : start], "big")

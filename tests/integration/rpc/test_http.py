@@ -10,6 +10,7 @@ import pytest
 
 from metis_node.errors import InvalidConfig
 from metis_node.rpc.backend import Check
+from tests import factories
 from tests.integration.rpc.front_server import post
 from tests.integration.rpc.rpc_node import running_node
 
@@ -76,9 +77,26 @@ async def test_stopping_is_quick_with_open_connections() -> None:
         clients = [await node.connect() for _ in range(5)]
         for client in clients:
             await client.ask({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId"})
+        waiting = await node.connect()
+        raw = factories.sign_dynamic_fee(factories.key(0), nonce=0, to=bytes(20))
+        params = ["0x" + raw.hex(), 60_000]
+        arrived = asyncio.Event()
+        node.backend.pending.subscribe(lambda _: arrived.set())
+        asking = asyncio.create_task(
+            waiting.ask(
+                {
+                    "jsonrpc": "2.0",
+                    "id": 1,
+                    "method": "eth_sendRawTransactionSync",
+                    "params": params,
+                }
+            )
+        )
+        await arrived.wait()
         started = loop.time()
-    assert loop.time() - started < 2
-    for client in clients:
+    assert loop.time() - started < 1.5
+    assert "shutting down" in (await asking)["error"]["message"]
+    for client in (*clients, waiting):
         assert await client.ended()
         await client.close()
 
@@ -95,3 +113,10 @@ async def test_pages_of_allowed_origins_may_ask() -> None:
         assert " 200 " in head.split("\r\n")[0]
         assert "access-control-allow-origin: *" in head
         await client.close()
+
+
+async def test_only_the_configured_namespaces_are_served() -> None:
+    async with running_node(namespaces=frozenset({"eth", "rpc"})) as node:
+        assert await node.call("eth_blockNumber") == "0x0"
+        assert await node.call("rpc_modules") == {"eth": "1.0", "rpc": "1.0"}
+        assert (await node.error("debug_getRawHeader", "latest"))["code"] == -32601
