@@ -2,6 +2,7 @@
 //! Python values out.
 
 use alloy_consensus::Header;
+use alloy_primitives::B256;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -13,13 +14,14 @@ use super::fields;
 use super::refusal::CallError;
 use super::request::CallRequest;
 use super::scene::Scene;
+use super::simulate::{self, Base};
 use super::trace::{self, TraceBounds, TraceConfig};
 use super::watch::{Bounds, Deadline};
 use crate::engine::Engine;
 use crate::errors::Error;
 use crate::guard;
 use crate::header;
-use crate::state::StateView;
+use crate::state::{StateChanges, StateView};
 
 /// What a call gave. `error` has geth's words.
 #[pyclass(frozen, module = "metis_node._native")]
@@ -183,6 +185,31 @@ impl Engine {
         Ok(PyBytes::new(py, json.as_bytes()))
     }
 
+    #[pyo3(signature = (payload, header, at, *, gas_cap = 50_000_000, deadline_ms = None))]
+    fn simulate<'py>(
+        &self,
+        py: Python<'py>,
+        payload: &[u8],
+        header: &[u8],
+        at: u64,
+        gas_cap: u64,
+        deadline_ms: Option<u64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let json = guard::detached(py, "simulation", || {
+            let value = fields::parse(payload, "payload").map_err(Error::from)?;
+            let base = Base {
+                view: self.state.view(at).map_err(Error::from)?,
+                rules: &self.rules,
+                header: header::decode(header)?,
+                root: &|changes| self.simulated_root(at, changes),
+                gas_cap,
+                bounds: bounds(None, deadline_ms),
+            };
+            Ok(simulate::simulate(base, &value)?)
+        })?;
+        Ok(PyBytes::new(py, json.as_bytes()))
+    }
+
     #[pyo3(signature = (header, transactions, *, index, config, deadline_ms = None,
                         max_bytes = 256 << 20))]
     #[expect(clippy::too_many_arguments, reason = "the signature of _native.pyi")]
@@ -246,6 +273,14 @@ impl Engine {
 }
 
 impl Engine {
+    /// Only the head has a trie to change: on an older block simulated roots are zero.
+    fn simulated_root(&self, at: u64, changes: &StateChanges) -> Result<B256, Error> {
+        if at == self.state.head() {
+            return Ok(self.state.state_root(changes)?);
+        }
+        Ok(B256::ZERO)
+    }
+
     /// None: the steps were not enough.
     fn outcome(
         &self,

@@ -12,6 +12,7 @@ pub mod precompiles;
 pub mod refusal;
 pub mod request;
 pub mod scene;
+pub mod simulate;
 pub mod state_override;
 pub mod trace;
 pub mod watch;

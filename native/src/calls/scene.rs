@@ -99,7 +99,6 @@ impl<V: DatabaseRef<Error: Into<Error>>> Scene<V> {
             &mut self.db,
             &mut self.moved,
             || CallPrecompiles::table(spec),
-            state_override::PLAIN_CODES,
         )
     }
 
@@ -214,7 +213,7 @@ pub fn stopped(stop: Option<Stop>, bounds: Bounds) -> Result<(), CallError> {
         .into()),
         Some(Stop::Bytes) => Err(Refusal::refused(format!(
             "trace too large: more than {} bytes",
-            bounds.bytes.unwrap_or_default()
+            bounds.bytes.map_or(0, |bytes| bytes.whole)
         ))
         .into()),
     }

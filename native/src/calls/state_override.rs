@@ -1,6 +1,6 @@
 //! State overrides: accounts that a request wants changed for its execution.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::bytecode::Bytecode;
@@ -78,60 +78,27 @@ fn slots(
         .map(Some)
 }
 
-/// The words of precompile moves that cannot be made, by JSON-RPC method.
-#[derive(Debug, Clone, Copy)]
-pub struct MoveCodes {
-    pub to_itself: i32,
-    pub overridden: i32,
-    pub other: i32,
-}
-
-/// Codes outside eth_simulateV1.
-pub const PLAIN_CODES: MoveCodes = MoveCodes {
-    to_itself: super::refusal::REFUSED,
-    overridden: super::refusal::REFUSED,
-    other: super::refusal::REFUSED,
-};
-
 /// Changes `db` and the precompile table. `moved` is touched only by overrides of precompiles.
 pub fn apply<V: DatabaseRef<Error: Into<Error>>>(
     overrides: &StateOverride,
     db: &mut CacheDB<V>,
     moved: &mut Option<Moved>,
     table: impl Fn() -> Moved,
-    codes: MoveCodes,
 ) -> Result<(), CallError> {
-    let mut destinations = BTreeSet::new();
     for (address, change) in overrides {
-        if destinations.contains(address) {
-            return Err(Refusal::new(
-                codes.overridden,
-                format!("account {address} has already been overridden by a precompile"),
-            )
-            .into());
-        }
-        move_precompile(
-            *address,
-            change,
-            overrides,
-            moved,
-            &table,
-            codes,
-            &mut destinations,
-        )?;
+        move_precompile(*address, change, overrides, moved, &table)?;
         apply_account(*address, change, db)?;
     }
     Ok(())
 }
 
+/// An override of a precompile removes it from its address. Where two move to one, the last stays.
 fn move_precompile(
     address: Address,
     change: &AccountOverride,
     overrides: &StateOverride,
     moved: &mut Option<Moved>,
     table: &impl Fn() -> Moved,
-    codes: MoveCodes,
-    destinations: &mut BTreeSet<Address>,
 ) -> Result<(), Refusal> {
     // Only short addresses are precompiles to begin with; the table is not built for others.
     if moved.is_none() && change.move_precompile_to.is_none() && !address.starts_with(&[0; 16]) {
@@ -141,27 +108,11 @@ fn move_precompile(
     let standing = precompiles.get(&address).cloned();
     if let Some(to) = change.move_precompile_to {
         let precompile = standing.clone().ok_or_else(|| {
-            Refusal::new(
-                codes.other,
-                format!("account {address} is not a precompile"),
-            )
+            Refusal::refused(format!("account {address} is not a precompile"))
         })?;
         if overrides.contains_key(&to) {
-            let code = if to == address {
-                codes.to_itself
-            } else {
-                codes.overridden
-            };
-            return Err(Refusal::new(
-                code,
-                format!("account {to} is already overridden"),
-            ));
-        }
-        if !destinations.insert(to) {
-            return Err(Refusal::new(
-                codes.overridden,
-                format!("account {to} has already been overridden by a precompile"),
-            ));
+            let words = format!("account {to} is already overridden");
+            return Err(Refusal::refused(words));
         }
         precompiles.insert(to, precompile);
     }

@@ -66,7 +66,16 @@ pub struct Bounds {
     pub steps: Option<u64>,
     pub deadline: Option<Deadline>,
     /// What a trace records, as JSON.
-    pub bytes: Option<u64>,
+    pub bytes: Option<Allowance>,
+}
+
+/// Bytes of an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    /// For what is executed now.
+    pub left: u64,
+    /// For the whole request.
+    pub whole: u64,
 }
 
 /// A point in time, with the time-out that it came from.
@@ -164,7 +173,7 @@ impl Watch {
     fn record(&mut self, len: usize) {
         let text = (len as u64).saturating_mul(2).saturating_add(FRAME_BYTES);
         self.bytes = self.bytes.saturating_add(text);
-        if self.bounds.bytes.is_some_and(|limit| self.bytes > limit) {
+        if self.bounds.bytes.is_some_and(|limit| self.bytes > limit.left) {
             self.stop.get_or_insert(Stop::Bytes);
         }
     }

@@ -6,4 +6,4 @@ pub mod genesis;
 pub mod handler;
 pub mod refusal;
 pub mod rules;
-mod seal;
+pub mod seal;

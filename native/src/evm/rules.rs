@@ -1,6 +1,7 @@
 //! Chain rules as revm wants them: which fork holds when, and the environments a header gives.
 
 use alloy_consensus::Header;
+use alloy_eips::eip1559::BaseFeeParams;
 use alloy_eips::eip7840::BlobParams;
 use revm::context::{BlockEnv, CfgEnv};
 use revm::context_interface::block::BlobExcessGasAndPrice;
@@ -42,6 +43,8 @@ struct RulesEntry {
     system_transactions: bool,
     blobs: bool,
     max_block_bytes: u64,
+    base_fee_max_change_denominator: u64,
+    elasticity_multiplier: u64,
 }
 
 /// Rules of one chain, fixed for the life of an engine.
@@ -53,6 +56,8 @@ pub struct Rules {
     /// EIP-4844 transactions are allowed.
     pub blobs: bool,
     pub max_block_bytes: u64,
+    /// How the base fee follows the gas used (EIP-1559).
+    pub base_fee_params: BaseFeeParams,
     /// (timestamp in seconds, rules), ascending, never empty.
     forks: Vec<(u64, SpecId)>,
 }
@@ -77,6 +82,7 @@ impl Rules {
             system_transactions: entry.system_transactions,
             blobs: entry.blobs,
             max_block_bytes: entry.max_block_bytes,
+            base_fee_params: base_fee_params(&entry)?,
             forks,
         })
     }
@@ -134,6 +140,20 @@ impl Rules {
             params.update_fraction as u64,
         ))
     }
+}
+
+fn base_fee_params(entry: &RulesEntry) -> Result<BaseFeeParams, Error> {
+    let (denominator, elasticity) = (
+        entry.base_fee_max_change_denominator,
+        entry.elasticity_multiplier,
+    );
+    if denominator == 0 || elasticity == 0 {
+        return Err(Error::InvalidConfig(
+            "rules_json: base_fee_max_change_denominator and elasticity_multiplier must be at least 1"
+                .into(),
+        ));
+    }
+    Ok(BaseFeeParams::new(denominator.into(), elasticity.into()))
 }
 
 fn fork(entry: &ForkEntry) -> Result<(u64, SpecId), Error> {

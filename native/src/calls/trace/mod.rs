@@ -19,7 +19,7 @@ use self::tracer::Tracer;
 use super::refusal::{CallError, Refusal};
 use super::request::CallRequest;
 use super::scene::Scene;
-use super::watch::{Bounds, Deadline};
+use super::watch::{Allowance, Bounds, Deadline};
 use crate::errors::Error;
 use crate::evm::rules::Rules;
 
@@ -47,7 +47,10 @@ impl TraceBounds {
         Bounds {
             steps: None,
             deadline: self.deadline,
-            bytes: Some(left as u64),
+            bytes: Some(Allowance {
+                left: left as u64,
+                whole: self.max_bytes as u64,
+            }),
         }
     }
 
