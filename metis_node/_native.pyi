@@ -273,7 +273,8 @@ class Engine:
     ) -> CallResult | None:
         """eth_call. JSON arguments as in the RPC. `header` is the block's that it runs in.
 
-        None: `step_limit` instructions were not enough (the caller repeats it off the event loop).
+        None: `step_limit` instructions were not enough (the caller repeats it off the event loop);
+        one that reads the store or much memory counts as 16. With a step limit the GIL is kept.
         InvalidRequest: malformed request, insufficient funds, fee below base fee, time-out.
         """
     def estimate_gas(
@@ -307,7 +308,12 @@ class Engine:
         gas_cap: int = 50_000_000,
         deadline_ms: int | None = None,
     ) -> bytes:
-        """eth_simulateV1. JSON in, JSON out (the `result` member)."""
+        """eth_simulateV1. JSON in, JSON out (the `result` member).
+
+        Blocks come 12 s apart unless the payload says otherwise. State roots are computed where `at`
+        is the head; on an older block they are zero. InvalidRequest has the method's codes
+        (-38010 .. -38026).
+        """
     def trace_block(
         self,
         header: bytes,

@@ -94,12 +94,9 @@ impl<V: DatabaseRef<Error: Into<Error>>> Scene<V> {
     /// Applies overrides of accounts and precompiles.
     pub fn override_state(&mut self, overrides: &StateOverride) -> Result<(), CallError> {
         let spec = self.cfg.spec;
-        state_override::apply(
-            overrides,
-            &mut self.db,
-            &mut self.moved,
-            || CallPrecompiles::table(spec),
-        )
+        state_override::apply(overrides, &mut self.db, &mut self.moved, || {
+            CallPrecompiles::table(spec)
+        })
     }
 
     /// An EVM on this scene.

@@ -107,9 +107,9 @@ fn move_precompile(
     let precompiles = moved.get_or_insert_with(table);
     let standing = precompiles.get(&address).cloned();
     if let Some(to) = change.move_precompile_to {
-        let precompile = standing.clone().ok_or_else(|| {
-            Refusal::refused(format!("account {address} is not a precompile"))
-        })?;
+        let precompile = standing
+            .clone()
+            .ok_or_else(|| Refusal::refused(format!("account {address} is not a precompile")))?;
         if overrides.contains_key(&to) {
             let words = format!("account {to} is already overridden");
             return Err(Refusal::refused(words));

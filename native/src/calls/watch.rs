@@ -173,7 +173,11 @@ impl Watch {
     fn record(&mut self, len: usize) {
         let text = (len as u64).saturating_mul(2).saturating_add(FRAME_BYTES);
         self.bytes = self.bytes.saturating_add(text);
-        if self.bounds.bytes.is_some_and(|limit| self.bytes > limit.left) {
+        if self
+            .bounds
+            .bytes
+            .is_some_and(|limit| self.bytes > limit.left)
+        {
             self.stop.get_or_insert(Stop::Bytes);
         }
     }

@@ -108,7 +108,9 @@ fn transactions(block: &SimulatedBlock, full: bool) -> Value {
 
 fn calls(block: &SimulatedBlock) -> Value {
     let calls = block.calls.iter().enumerate();
-    calls.map(|(index, call)| outcome(call, spot(block, index))).collect()
+    calls
+        .map(|(index, call)| outcome(call, spot(block, index)))
+        .collect()
 }
 
 fn outcome(call: &CallOutcome, spot: Spot) -> Value {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
-use alloy_primitives::{Address, B256, Bloom, Bytes, Log, U256, logs_bloom};
+use alloy_primitives::{Address, B256, Bloom, Bytes, U256, logs_bloom};
 use alloy_trie::EMPTY_ROOT_HASH;
 use alloy_trie::root::ordered_trie_root_encoded;
 use revm::context::TxEnv;
@@ -155,12 +155,9 @@ impl<V: DatabaseRef<Error: Into<Error>>> Simulation<'_, V> {
         }
         scene.moved = None;
         let spec = scene.cfg.spec;
-        state_override::apply(
-            &calls.state,
-            &mut scene.db,
-            &mut scene.moved,
-            || CallPrecompiles::table(spec),
-        )?;
+        state_override::apply(&calls.state, &mut scene.db, &mut scene.moved, || {
+            CallPrecompiles::table(spec)
+        })?;
         if spec.is_enabled_in(SpecId::PRAGUE) {
             self.system_call(HISTORY_STORAGE_ADDRESS, header.parent_hash)?;
         }
@@ -191,7 +188,8 @@ impl<V: DatabaseRef<Error: Into<Error>>> Simulation<'_, V> {
         crate::calls::scene::in_time(self.bounds.deadline)?;
         let env = self.environment(request, header, totals.gas_used)?;
         let transaction = Simulated::new(request, env.clone());
-        let (outcome, (logs, count), fault) = self.run(request, env, totals.logs)?;
+        let (outcome, logs, fault) = self.run(request, env, totals.logs)?;
+        let (logs, count) = logs.finish();
         totals.logs = count;
         let result = outcome.result;
         self.scene.db.commit(outcome.state);
@@ -264,7 +262,10 @@ impl<V: DatabaseRef<Error: Into<Error>>> Simulation<'_, V> {
         };
         let offer = request.offer(env.gas_limit, &self.scene.block);
         let words = words::invalid_transaction(&invalid, &offer);
-        Err(rejection(CallError::Rejected { invalid, words }, env.gas_limit))
+        Err(rejection(
+            CallError::Rejected { invalid, words },
+            env.gas_limit,
+        ))
     }
 
     fn run(
@@ -272,7 +273,7 @@ impl<V: DatabaseRef<Error: Into<Error>>> Simulation<'_, V> {
         request: &CallRequest,
         mut env: TxEnv,
         logs: u64,
-    ) -> Result<(ResultAndState, (Vec<IndexedLog>, u64), words::Fault), CallError> {
+    ) -> Result<(ResultAndState, TransferLogs, words::Fault), CallError> {
         let gas_limit = env.gas_limit;
         let block = self.scene.block.clone();
         if !self.options.validation {
@@ -283,8 +284,7 @@ impl<V: DatabaseRef<Error: Into<Error>>> Simulation<'_, V> {
         let inspector = TransferLogs::new(self.options.trace_transfers, logs);
         let outcome = self.scene.inspect(request, env, self.bounds, inspector);
         self.scene.block = block;
-        let (outcome, logs, fault) = outcome.map_err(|error| rejection(error, gas_limit))?;
-        Ok((outcome, logs.finish(), fault))
+        outcome.map_err(|error| rejection(error, gas_limit))
     }
 
     /// A call without fees pays none, whatever the base fee is.
