@@ -3,6 +3,7 @@ books agree with the contents, and the bounds hold."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import settings
@@ -16,16 +17,41 @@ from tests.fakes.pool_transaction import PoolTransaction
 
 SENDERS = 4
 LIMITS = MempoolLimits(
-    transactions=12, bytes=1_500, account_pending=6, account_queued=3, queued=6, lifetime_s=50
+    transactions=12, bytes=1_400, account_pending=6, account_queued=3, queued=6, lifetime_s=50
 )
 RULES = AdmissionRules(gas_limit=10**6, max_bytes=500, osaka=True, blobs=False)
-BALANCE = 40 * 21_000 * 100
+BALANCE = 10 * 21_000 * 100
 
 senders = st.integers(0, SENDERS - 1)
 
 
 def address(index: int) -> bytes:
     return index.to_bytes(20, "big")
+
+
+@dataclass(frozen=True)
+class Addition:
+    """One transaction to try, its nonce relative to the sender's next pending one."""
+
+    index: int
+    ahead: int
+    tip: int
+    spare: int
+    size: int
+    value: int
+    authority: int | None
+
+
+additions = st.builds(
+    Addition,
+    index=senders,
+    ahead=st.sampled_from([0, 0, 0, 0, 1, 2, 3, -1, -1, -2]),
+    tip=st.integers(0, 30),
+    spare=st.integers(-1, 60),
+    size=st.sampled_from([90, 100, 120, 500, 501]),
+    value=st.sampled_from([0, 0, 0, 0, 1_000_000]),
+    authority=st.sampled_from([None] * 12 + list(range(SENDERS))),
+)
 
 
 class MempoolMachine(RuleBasedStateMachine):
@@ -41,34 +67,24 @@ class MempoolMachine(RuleBasedStateMachine):
         self.journal: set[bytes] = set()
         self.pool.on_removed = self.journal.difference_update
 
-    @rule(
-        index=senders,
-        ahead=st.integers(-1, 5),
-        tip=st.integers(0, 30),
-        spare=st.integers(-1, 60),
-        size=st.integers(90, 501),
-        value=st.sampled_from([0, 0, 0, 1_000_000]),
-        authority=st.none() | senders,
-    )
-    def add(
-        self,
-        index: int,
-        ahead: int,
-        tip: int,
-        spare: int,
-        size: int,
-        value: int,
-        authority: int | None,
-    ) -> None:
+    @rule(items=st.lists(additions, min_size=1, max_size=8))
+    def add(self, items: list[Addition]) -> None:
+        for item in items:
+            self.add_one(item)
+
+    def add_one(self, item: Addition) -> None:
+        index = item.index
+        following = self.pool.next_nonce(address(index))
+        base = self.nonces[index] if following is None else following
         tx = PoolTransaction(
             sender=address(index),
-            nonce=max(0, self.nonces[index] + ahead),
-            max_priority_fee_per_gas=tip,
-            max_fee_per_gas=tip + spare,
-            size=size,
-            value=value,
-            type=2 if authority is None else 4,
-            authorities=[] if authority is None else [address(authority)],
+            nonce=max(0, base + item.ahead),
+            max_priority_fee_per_gas=item.tip,
+            max_fee_per_gas=item.tip + item.spare,
+            size=item.size,
+            value=item.value,
+            type=2 if item.authority is None else 4,
+            authorities=[] if item.authority is None else [address(item.authority)],
         )
         try:
             self.pool.add(
@@ -95,7 +111,7 @@ class MempoolMachine(RuleBasedStateMachine):
         self.balances[index] = BALANCE
         self.pool.on_account_changes([(address(index), self.nonces[index], BALANCE)])
 
-    @rule(index=senders)
+    @rule(index=st.just(SENDERS - 1))
     def delegate(self, index: int) -> None:
         self.delegated[index] = not self.delegated[index]
 
