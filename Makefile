@@ -31,6 +31,7 @@ $(STAMPS)/native: $(NATIVE_SOURCES) pyproject.toml $(STAMPS)/python
 	@touch $@
 
 $(STAMPS)/node: package-lock.json $(STAMPS)/python
+	@tools/check-system node
 	@echo "installing npm tools (anvil, forge, cast, solc, clients)"
 	@npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
