@@ -8,6 +8,7 @@ Its keys are the well-known test accounts; nothing of value may ever be sent to 
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from metis_node.types.l1 import L1Origin
 CONFIG_FILE = "config.toml"
 GENESIS_FILE = "genesis.json"
 PASSWORD_FILE = "password"
+SPENDING_FILE = "l1-spending.json"
 BATCHER_KEY = "batcher"
 L1_RETRY_S = 0.25
 SCRYPT_COST = 1 << 12  # the key is public anyway; a start should not wait for a strong hash
@@ -104,6 +106,19 @@ class DevnetDirectory:
                 )
         return genesis
 
+    def delete(self, database: Path) -> None:
+        """Remove chain, L1 and keys. InvalidConfig where this is no devnet's directory."""
+        if not self.path.exists():
+            return
+        if not self.exists and any(self.path.iterdir()):
+            raise InvalidConfig(
+                f"{self.path} is not a devnet's directory (it has no {GENESIS_FILE}): not deleted"
+            )
+        for folder in (self.l1_dir, database, self.path / "keys"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (GENESIS_FILE, CONFIG_FILE, PASSWORD_FILE, SPENDING_FILE, self.l1_log.name):
+            (self.path / file).unlink(missing_ok=True)
+
     def _write_key(self, submitter: Any) -> None:
         password_file = self.path / PASSWORD_FILE
         keys = KeyDirectory(self.path / "keys")
@@ -119,6 +134,9 @@ _CONFIG = f"""\
 
 [chain]
 genesis = "{GENESIS_FILE}"
+
+[sequencer]
+origin_wait_ms = 0
 
 [l1]
 confirmations = {{confirmations}}

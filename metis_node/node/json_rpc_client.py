@@ -15,6 +15,7 @@ import orjson
 from metis_node.errors import InvalidRequest, Temporary
 
 TIMEOUT_S = 5.0
+METHOD_NOT_FOUND = -32601
 MAX_RESPONSE_BYTES = 64 << 20  # a command shows figures, not blocks
 
 Call = tuple[str, list[Any]]
@@ -30,14 +31,20 @@ class JsonRpcClient:
     def call(self, method: str, *params: Any) -> Any:
         return self.batch([(method, list(params))])[0]
 
-    def batch(self, calls: list[Call]) -> list[Any]:
-        """Results in the order of the calls. A refused call raises InvalidRequest."""
+    def batch(self, calls: list[Call], *, missing_ok: bool = False) -> list[Any]:
+        """Results in the order of the calls. A refused call raises InvalidRequest.
+
+        `missing_ok`: a method that the endpoint does not have gives None.
+        """
         requests = [
             {"jsonrpc": "2.0", "id": index, "method": method, "params": params}
             for index, (method, params) in enumerate(calls)
         ]
         responses = self._exchanged(requests)
-        return [_result(responses.get(index), calls[index][0]) for index in range(len(calls))]
+        return [
+            _result(responses.get(index), method, missing_ok=missing_ok)
+            for index, (method, _) in enumerate(calls)
+        ]
 
     def _exchanged(self, requests: list[dict[str, Any]]) -> dict[int, Any]:
         status, body = self.fetch("/", orjson.dumps(requests))
@@ -67,10 +74,12 @@ class JsonRpcClient:
             ) from error
 
 
-def _result(response: Any, method: str) -> Any:
+def _result(response: Any, method: str, *, missing_ok: bool) -> Any:
     if not isinstance(response, dict):
         raise Temporary(f"{method} was not answered")
     if "error" in response:
         error = response["error"]
+        if missing_ok and error.get("code") == METHOD_NOT_FOUND:
+            return None
         raise InvalidRequest(f"{method}: {error.get('message')}", code=error.get("code", -32000))
     return response["result"]

@@ -21,20 +21,25 @@ STOP_S = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class L1Process:
-    """A running embedded L1."""
+    """A started embedded L1, which may not serve yet."""
 
-    url: str
-    pid: int
+    child: subprocess.Popen[bytes]
+    log_file: Path
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def await_url(self) -> str:
+        """Where it serves, once it does. Temporary with the end of its log where it does not."""
+        return _awaited_url(self.child, self.log_file)
 
 
 @contextmanager
 def l1_process(
     *, data_dir: Path, log_file: Path, host: str, port: int, block_time_ms: int, fork: str
 ) -> Iterator[L1Process]:
-    """Start the L1 and wait until it serves; stop it when the block is left.
-
-    Raises Temporary with the end of its log where it does not come up.
-    """
+    """Start the L1; stop it when the block is left."""
     log_file.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "metis_node", "l1-dev", "--json", "--with-parent"]
     command += ["--data-dir", str(data_dir), "--host", host, "--port", str(port)]
@@ -48,8 +53,7 @@ def l1_process(
             start_new_session=True,  # Ctrl-C is for the devnet, which ends this child last
         )
     try:
-        url = _awaited_url(child, log_file)
-        yield L1Process(url=url, pid=child.pid)
+        yield L1Process(child=child, log_file=log_file)
     finally:
         _stop(child)
 

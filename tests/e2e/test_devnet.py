@@ -67,6 +67,10 @@ def test_batches_make_blocks_final(daemon: Daemon) -> None:
     assert status.returncode == 0, status.stdout
     facts = orjson.loads(status.stdout)
     assert facts["ready"] is True
+    for_people = run_to_end(["status", "--rpc", daemon.facts["rpc"]]).stdout.decode()
+    assert "ready" in for_people
+    assert facts["latest"]["hash"][:2] == "0x"
+    assert "submitter 0xa0ee7a142d267c1f36714e4a8f75612f20a79720" in for_people
     assert facts["finalized"]["number"] >= number
 
 

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from metis_node.node.devnet_directory import DevnetDirectory
-    from metis_node.node.node import Ready
+from typing import Any
 
 
-def print_banner(
-    ready: Ready, directory: DevnetDirectory, *, l1_url: str, l1_pid: int | None, json: bool
-) -> None:
+def print_banner(facts: dict[str, Any], *, json: bool) -> None:
     """Print addresses and accounts to standard output."""
     from metis_node.node.cli.printing import print_json
 
-    facts = {**banner_facts(ready, directory), "l1": l1_url, "l1_pid": l1_pid}
+    facts = facts | account_facts()
     if json:
         print_json(facts)
     else:
         print("\n".join(banner_lines(facts)), flush=True)
 
 
-def banner_facts(ready: Ready, directory: DevnetDirectory) -> dict[str, Any]:
+def account_facts() -> dict[str, Any]:
+    """The funded accounts with their keys, and which of them posts the batches."""
     from metis_node.node.devnet_genesis import BATCHER_ACCOUNT, FUNDED_ACCOUNTS, FUNDS_WEI
     from metis_node.node.keys import DEVNET_MNEMONIC, devnet_accounts
 
     accounts = [
         {
-            "address": a.address,
-            "private_key": "0x" + bytes(a.key).hex(),
+            "address": account.address,
+            "private_key": "0x" + bytes(account.key).hex(),
             "balance_wei": str(FUNDS_WEI),
         }
-        for a in devnet_accounts(FUNDED_ACCOUNTS)
+        for account in devnet_accounts(FUNDED_ACCOUNTS)
     ]
     return {
-        **ready.facts(),
-        "data_dir": str(directory.path),
         "mnemonic": DEVNET_MNEMONIC,
         "accounts": accounts,
         "batcher": accounts[BATCHER_ACCOUNT]["address"],

@@ -56,13 +56,18 @@ def loaded_config(
     """The configuration that a command's options describe. `flags`: key with `__` for the dot."""
     from metis_node.node.config import load_config
 
-    values: dict[str, object] = dict(map(_assignment, assignments or ()))
+    values = assigned(assignments)
     if data_dir is not None:
         values["chain.data_dir"] = data_dir
         if config is None and (data_dir / CONFIG_FILE_NAME).is_file():
             config = data_dir / CONFIG_FILE_NAME
     values |= {key.replace("__", "."): value for key, value in flags.items() if value is not None}
     return load_config(config, values)
+
+
+def assigned(assignments: list[str] | None) -> dict[str, object]:
+    """The keys and values of `--set` options."""
+    return dict(map(_assignment, assignments or ()))
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -39,20 +39,25 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Non
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
-    """Names and values, one pair a line."""
-    from rich.table import Table
+    """Names and values, one pair a line, never wrapped: lines stay whole for grep and copying."""
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
+    width = max(map(len, facts), default=0) + 2
     for name, value in facts.items():
-        table.add_row(name, _cell(value))
-    console().print(table)
+        console().print(
+            Text(name.ljust(width), style="bold").append(_plain(value), style="not bold")
+        )
 
 
 def _cell(value: object) -> str:
     from rich.markup import escape
 
+    return escape(_plain(value))
+
+
+def _plain(value: object) -> str:
     if isinstance(value, list | tuple):
-        value = ", ".join(map(str, value))
-    return escape("" if value is None else str(value))
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

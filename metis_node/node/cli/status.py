@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from metis_node.node.json_rpc_client import JsonRpcClient
 
 
+ADDRESS_LENGTH = 42
+IN_COINS = ("balance", "spentLastDay")
+
+
 def command(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -67,14 +71,15 @@ def _facts(client: JsonRpcClient) -> dict[str, Any]:
     import orjson
 
     version, chain_id, syncing, pool, l1, batches = client.batch(
-        [
+        missing_ok=True,  # a node may not serve all namespaces
+        calls=[
             ("web3_clientVersion", []),
             ("eth_chainId", []),
             ("eth_syncing", []),
             ("txpool_status", []),
             ("metis_l1Status", []),
             ("metis_batches", []),
-        ]
+        ],
     )
     heads = client.batch(
         [("eth_getBlockByNumber", [tag, False]) for tag in ("latest", "safe", "finalized")]
@@ -90,7 +95,7 @@ def _facts(client: JsonRpcClient) -> dict[str, Any]:
         "safe": _head(heads[1]),
         "finalized": _head(heads[2]),
         "syncing": syncing,
-        "mempool": {name: int(count, 16) for name, count in pool.items()},
+        "mempool": {name: int(count, 16) for name, count in pool.items()} if pool else None,
         "l1": l1,
         "batches": batches,
     }
@@ -115,11 +120,20 @@ def _for_people(facts: dict[str, Any]) -> dict[str, object]:
     }
     for tag in ("latest", "safe", "finalized"):
         shown[tag] = _head_line(facts[tag])
-    shown["mempool"] = ", ".join(f"{count} {name}" for name, count in facts["mempool"].items())
+    if facts["mempool"] is not None:
+        shown["mempool"] = ", ".join(f"{n} {name}" for name, n in facts["mempool"].items())
     for name in ("l1", "batches"):
         if isinstance(facts[name], dict):
-            shown[name] = ", ".join(f"{key} {value}" for key, value in facts[name].items())
+            shown[name] = ", ".join(_fact(key, value) for key, value in facts[name].items())
     return shown
+
+
+def _fact(name: str, value: Any) -> str:
+    """Numbers in decimal, coins as coins; hashes and words as they are."""
+    if isinstance(value, str) and value.startswith("0x") and len(value) < ADDRESS_LENGTH:
+        number = int(value, 16)
+        return f"{name} {number / 10**18:.6f}" if name in IN_COINS else f"{name} {number}"
+    return f"{name} {'none' if value is None else value}"
 
 
 def _head_line(head: dict[str, Any] | None) -> str:
@@ -129,9 +143,9 @@ def _head_line(head: dict[str, Any] | None) -> str:
     return f"{head['number']}  {head['hash']}  {age_s} s ago"
 
 
-def _reasons(readiness: Any) -> str:
-    if isinstance(readiness, dict):
-        checks = readiness.get("checks", readiness)
-        if isinstance(checks, dict):
-            return "; ".join(f"{name}: {value}" for name, value in checks.items() if value)
-    return str(readiness)
+def _reasons(readiness: dict[str, Any]) -> str:
+    """What /readyz found, by check."""
+    problems = readiness.get("problems", {})
+    return (
+        "; ".join(f"{name}: {problem}" for name, problem in problems.items()) or "it gave no reason"
+    )
