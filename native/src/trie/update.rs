@@ -393,6 +393,10 @@ impl<'p> Updater<'p> {
             (_, Old::Loose(shape)) => {
                 self.seal(shape.clone(), &with_nibble(key, depth, at), depth + 1)
             }
+            // For the root alone the hash will do, and the child's count stays untouched.
+            (_, Old::Sealed(link)) if self.retention == Retention::Root && link.is_stored() => {
+                Link::stored(link.hash())
+            }
             (_, Old::Sealed(link)) => link.clone(),
             (_, Old::Nothing) => unreachable!("a child that lives is old or fresh"),
         }
