@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from ethereum import trace
 
@@ -29,6 +30,7 @@ _BY_INSTRUCTION = {
     "EIP-6780 SELFDESTRUCT": {"SELFDESTRUCT"},
     "EIP-7516 BLOBBASEFEE": {"BLOBBASEFEE"},
     "EIP-7939 CLZ": {"CLZ"},
+    "BLOCKHASH": {"BLOCKHASH"},
 }
 
 _BY_PRECOMPILE = {
@@ -61,19 +63,22 @@ class Recorder:
 
     instructions: set[str] = field(default_factory=set)
     precompiles: set[int] = field(default_factory=set)
+    delegated: bool = False  # code ran that an account delegates to (EIP-7702)
     steps: int = 0  # instructions executed in all
 
-    def __call__(self, evm: object, event: trace.TraceEvent) -> None:
-        del evm
+    def __call__(self, evm: Any, event: trace.TraceEvent) -> None:
         if isinstance(event, trace.OpStart):
             self.instructions.add(event.op.name)
             self.steps += 1
         elif isinstance(event, trace.PrecompileStart):
             self.precompiles.add(int.from_bytes(event.address, "big"))
+        elif isinstance(event, trace.EvmStop | trace.OpException):
+            # Set by the specification where it follows a delegation, and nowhere else.
+            self.delegated |= evm.message.disable_precompiles
 
     def take(self) -> tuple[set[str], set[int]]:
         taken = self.instructions, self.precompiles
-        self.instructions, self.precompiles = set(), set()
+        self.instructions, self.precompiles, self.delegated = set(), set(), False
         return taken
 
 
@@ -81,6 +86,8 @@ def count_included(
     counts: Counter[str], recorder: Recorder, candidate: Candidate, fork: str, gas_used: int
 ) -> None:
     """Count the EIPs of a transaction that was included, once each."""
+    if recorder.delegated:
+        counts["EIP-7702 delegated code run"] += 1
     instructions, precompiles = recorder.take()
     counts.update(eip for eip, names in _BY_INSTRUCTION.items() if names & instructions)
     counts.update(eip for eip, numbers in _BY_PRECOMPILE.items() if numbers & precompiles)
