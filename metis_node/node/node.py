@@ -96,7 +96,14 @@ async def run_node(
             backend = _backend(parts, l1, batches, config)
             async with rpc_server(backend, config) as server:
                 ready = _ready(server.url, blockchain, config)
-                log.info("node started", **ready.facts(), sequencer=config.sequencer.enabled)
+                log.info(
+                    "node started",
+                    chain_id=ready.chain_id,
+                    head=ready.head,
+                    sequencer=producer is not None,
+                    batcher=batches.host is not None,
+                    data_dir=str(ready.data_dir),
+                )
                 await run_services(
                     services,
                     stop=stop,

@@ -24,8 +24,12 @@ def command(
             "--l1", metavar="URL", help="Use this L1 (anvil, geth) instead of the embedded one."
         ),
     ] = None,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", help="Port of JSON-RPC; 0: any.")] = 8545,
+    host: Annotated[
+        str, typer.Option("--host", "--rpc-host", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", "--rpc-port", "-p", help="Port of JSON-RPC; 0: any.")
+    ] = 8545,
     l1_port: Annotated[
         int, typer.Option("--l1-port", help="Port of the embedded L1; 0: any free one.")
     ] = 8546,

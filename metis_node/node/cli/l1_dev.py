@@ -15,8 +15,12 @@ def command(
         Path,
         typer.Option("--data-dir", "-d", metavar="DIR", help="Directory of the L1's database."),
     ] = Path("l1-data"),
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Port of JSON-RPC; 0: any free one.")] = 8546,
+    host: Annotated[
+        str, typer.Option("--host", "--rpc-host", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", "--rpc-port", help="Port of JSON-RPC; 0: any free one.")
+    ] = 8546,
     block_time_ms: Annotated[
         int, typer.Option("--block-time-ms", min=1000, max=60_000, help="Time between two blocks.")
     ] = 2_000,

@@ -20,6 +20,9 @@ def command(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     assignments: SetOption = None,
+    rpc_host: Annotated[
+        str | None, typer.Option("--rpc-host", help="Address that JSON-RPC listens on.")
+    ] = None,
     rpc_port: Annotated[
         int | None, typer.Option("--rpc-port", help="Port of JSON-RPC; 0: any free one.")
     ] = None,
@@ -41,7 +44,9 @@ def command(
     from metis_node.node.node import Ready, run_node
     from metis_node.node.runtime import run_daemon
 
-    loaded = loaded_config(config, data_dir, assignments, rpc__port=rpc_port, log__level=log_level)
+    loaded = loaded_config(
+        config, data_dir, assignments, rpc__host=rpc_host, rpc__port=rpc_port, log__level=log_level
+    )
     settings = loaded.config
     configure_logs(level=settings.log.level, form=settings.log.format)
     if init and not is_initialised(settings.chain.data_dir):
