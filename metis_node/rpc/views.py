@@ -80,6 +80,7 @@ def pending_view(transaction: Transaction) -> Json:
     view = transaction.to_dict()
     view["blockHash"] = None
     view["blockNumber"] = None
+    view["blockTimestamp"] = None
     view["transactionIndex"] = None
     return view
 
