@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from metis_node._native import TransactionRecord, decode_log_positions
+from metis_node.chain.cache import LruCache
 from metis_node.codec.hashes import keccak256
 from metis_node.errors import CorruptStore, InvalidRequest
 from metis_node.storage.kv import Reader
@@ -23,6 +24,7 @@ from metis_node.types.primitives import Address, Hash32
 
 DIGEST_BYTES = 16
 DIRECT_BLOCKS = 16  # ranges up to this are read by point reads instead of cursors
+MATCH_CACHE = 16_384  # logs, about 1 KB each: recent ones are asked for again and again
 DECODE_FACTOR = 32  # bytes of a longer list that are worth decoding per position in hand
 STEPS_BEFORE_SEEK = 8  # stepping this far is cheaper than opening an iterator anew
 
@@ -78,6 +80,7 @@ class LogIndex:
         self._store = store
         self._header_of = header_of
         self._records_of = records_of
+        self._matches: LruCache[tuple[int, int], LogMatch] = LruCache(MATCH_CACHE)
 
     def find(self, query: LogFilter, head: int, limits: LogLimits) -> list[LogMatch]:
         """Matches in chain order. Raises InvalidRequest past a limit, in geth's words."""
@@ -157,34 +160,51 @@ class LogIndex:
     def _exact(
         self, number: int, positions: Iterable[Position], query: LogFilter
     ) -> Iterator[LogMatch]:
-        """Read the records behind the positions and compare whole values: the index keeps only
-        parts of digests."""
+        """Compare whole values: the index keeps only parts of digests."""
+        cache = self._matches
+        wanted = [(position, cache.get((number, position[1]))) for position in positions]
+        missing = [position for position, match in wanted if match is None]
+        loaded = self._load(number, missing) if missing else {}
+        for position, match in wanted:
+            log = match if match is not None else loaded[position[1]]
+            if _satisfies(log.address, log.topics, query):
+                yield log
+
+    def _load(self, number: int, positions: list[Position]) -> dict[int, LogMatch]:
+        """Read the records behind the positions. Logs by their index within the block."""
+        header = self._header_of(number)
+        if header is None:
+            raise CorruptStore(f"the log index names block {number}, which is absent")
         by_transaction: dict[int, list[int]] = {}
         for index, log_index in positions:
             by_transaction.setdefault(index, []).append(log_index)
-        header = self._header_of(number)
-        if header is None:
-            return
+        loaded: dict[int, LogMatch] = {}
         records = self._records_of(number, list(by_transaction))
         for (index, log_indexes), record in zip(by_transaction.items(), records, strict=True):
             if record is None:
                 raise CorruptStore(f"the log index names record {index} of block {number}: absent")
-            logs, low = record.logs, record.first_log_index
             for log_index in log_indexes:
-                log = logs[log_index - low]
-                address, topics = log.address, tuple(log.topics)
-                if _matches(address, topics, query):
-                    yield LogMatch(
-                        number,
-                        header.hash,
-                        header.header.timestamp,
-                        Hash32(record.hash),
-                        index,
-                        log_index,
-                        Address(address),
-                        topics,
-                        log.data,
-                    )
+                match = _match(number, header, record, index, log_index)
+                loaded[log_index] = match
+                self._matches.put((number, log_index), match)
+        return loaded
+
+
+def _match(
+    number: int, header: SealedHeader, record: TransactionRecord, index: int, log_index: int
+) -> LogMatch:
+    log = record.logs[log_index - record.first_log_index]
+    return LogMatch(
+        number,
+        header.hash,
+        header.header.timestamp,
+        Hash32(record.hash),
+        index,
+        log_index,
+        Address(log.address),
+        tuple(log.topics),
+        log.data,
+    )
 
 
 Criterion = list[tuple[int, bytes]]  # (kind, digest) alternatives
@@ -318,7 +338,7 @@ def _digest(value: bytes) -> bytes:
     return keccak256(value)[:DIGEST_BYTES]
 
 
-def _matches(address: bytes, topics: tuple[bytes, ...], query: LogFilter) -> bool:
+def _satisfies(address: bytes, topics: tuple[bytes, ...], query: LogFilter) -> bool:
     if query.addresses and address not in query.addresses:
         return False
     if len(query.topics) > len(topics):

@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from metis_node.chain.log_index import LogFilter, LogLimits
+from metis_node.chain.cache import LruCache
+from metis_node.chain.log_index import LogFilter, LogLimits, LogMatch
 from metis_node.chain.queries import Queries
 from metis_node.rpc import hexadecimal, views
 from metis_node.rpc.backend import Backend
@@ -16,6 +17,8 @@ from metis_node.rpc.log_criteria import LogCriteria, parse_criteria
 from metis_node.rpc.method import Method
 from metis_node.rpc.readers import Readers
 from metis_node.rpc.session import Session
+
+RENDERED_CACHE = 16_384  # logs, about 700 bytes each
 
 
 class LogReader:
@@ -29,14 +32,23 @@ class LogReader:
             max_addresses=limits.log_addresses,
             max_topic_choices=limits.log_addresses,
         )
+        self._json: LruCache[tuple[int, int], bytes] = LruCache(RENDERED_CACHE)
 
     def read(self, criteria: LogCriteria, first: int, last: int) -> orjson.Fragment:
         query = LogFilter(
             first=first, last=last, addresses=criteria.addresses, topics=criteria.topics
         )
-        return orjson.Fragment(
-            orjson.dumps(views.log_views(self._queries.logs(query, self._limits)))
-        )
+        found = self._queries.logs(query, self._limits)
+        return orjson.Fragment(b"[" + b",".join([self._rendered(match) for match in found]) + b"]")
+
+    def _rendered(self, match: LogMatch) -> bytes:
+        """Blocks are final, so that a log's JSON never changes."""
+        key = (match.block_number, match.log_index)
+        rendered = self._json.get(key)
+        if rendered is None:
+            rendered = orjson.dumps(views.log_view(match))
+            self._json.put(key, rendered)
+        return rendered
 
 
 class EthLogs:
