@@ -193,8 +193,8 @@ class BatchScanner:
         self._chain.forget_origins()
         while self._history:
             mark = self._history[-1]
-            header = await self._source.header(mark.number)
-            if header is not None and header.hash == mark.hash:
+            header = await self._header(mark.number)
+            if header.hash == mark.hash:
                 log.warning(
                     "batches are read again after an L1 reorganisation", l1_block=mark.number
                 )

@@ -21,7 +21,7 @@ from metis_node.types.primitives import ZERO_HASH
 log = structlog.get_logger(__name__)
 
 MAX_HEADERS = 4_096  # window; a reorganisation deeper than this is no reorganisation any more
-START_DEPTH = 128  # headers fetched before the head when the node starts
+START_DEPTH = 64  # headers fetched below the head when the node starts: two epochs of Ethereum
 MAX_BACK_OFF = 16  # times the poll interval, while the L1 does not answer
 
 Listener = Callable[[], None]
@@ -127,6 +127,8 @@ class L1Follower:
 
     async def _extend_to(self, head: L1Header) -> None:
         """Fetch what is between the window and `head`, back to a block that both share."""
+        if self._headers and head.number < next(iter(self._headers)):
+            raise Temporary(f"the L1 endpoint lags: it shows block {head.number} as its head")
         branch = [head]
         floor = self._floor(head)
         while branch[-1].number > floor:
@@ -138,9 +140,8 @@ class L1Follower:
 
     def _floor(self, head: L1Header) -> int:
         """The lowest header worth fetching."""
-        if not self._headers:
-            return max(head.number - START_DEPTH, min(self._anchor.number, head.number))
-        return max(head.number - MAX_HEADERS, 0)
+        depth = MAX_HEADERS if self._headers else START_DEPTH
+        return max(head.number - depth, 0)
 
     async def _parent_of(self, child: L1Header) -> L1Header:
         parent = await self._source.header(child.number - 1)
