@@ -6,8 +6,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::convert::{bytes, int};
-use crate::evm::block::{Built, Prepared};
+use crate::evm::build::Built;
 use crate::evm::refusal::Refusal;
+use crate::evm::verify::Prepared;
 use crate::records::python::PyRecord;
 
 /// See `_native.pyi`.

@@ -13,9 +13,11 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use crate::blocks::{PyBuilt, PyPrepared};
 use crate::convert::{address, bytes, hash, int};
 use crate::errors::Error;
-use crate::evm::block::{self, Chain, Item, Limits};
+use crate::evm::block::Chain;
+use crate::evm::build::{self, Limits};
 use crate::evm::genesis;
 use crate::evm::rules::Rules;
+use crate::evm::verify::{self, Item};
 use crate::guard::{caught, detached};
 use crate::header::{self, Sealed};
 use crate::kv::PyKv;
@@ -149,7 +151,7 @@ impl Engine {
         let built = detached(py, "build", || {
             let head = self.head()?;
             let template = header::decode(header)?;
-            block::build(self.chain(&head), template, &system, &transactions, &limits)
+            build::build(self.chain(&head), template, &system, &transactions, &limits)
         })?;
         Ok(PyBuilt(built))
     }
@@ -166,7 +168,7 @@ impl Engine {
         }
         let prepared = detached(py, "verify", || {
             let head = self.head()?;
-            block::verify(self.chain(&head), header, items)
+            verify::verify(self.chain(&head), header, items)
         })?;
         Ok(PyPrepared(Arc::new(prepared)))
     }

@@ -7,8 +7,8 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, hex};
 use revm::state::Bytecode;
 use serde::Deserialize;
 
-use super::block::Prepared;
 use super::seal::{self, Results};
+use super::verify::Prepared;
 use crate::errors::Error;
 use crate::header;
 use crate::records;
