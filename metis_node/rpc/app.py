@@ -18,7 +18,7 @@ from starlette.routing import WebSocketRoute
 import metis_node
 from metis_node.rpc import errors
 from metis_node.rpc.backend import Backend, Check
-from metis_node.rpc.front import Desk
+from metis_node.rpc.desk import Desk
 from metis_node.rpc.jsonrpc import failure
 from metis_node.rpc.session import Session
 from metis_node.rpc.websocket import WebSocketFace

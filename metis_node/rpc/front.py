@@ -10,42 +10,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Any
 
 import httptools
-import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from metis_node.rpc import errors
-from metis_node.rpc.jsonrpc import Deferred, Dispatcher, failure
-from metis_node.rpc.limits import ClientRates, RpcLimits
+from metis_node.rpc.desk import Desk
+from metis_node.rpc.jsonrpc import Deferred, failure
 from metis_node.rpc.session import Session
+from metis_node.rpc.uvicorn_shape import check_uvicorn
 
-UVICORN_VERSION = "0.54.0"
-USED_OF_UVICORN = (
-    "_get_upgrade",
-    "_should_upgrade",
-    "_start_asgi_task",
-    "_unset_keepalive_if_required",
-    "connection_lost",
-    "connection_made",
-    "data_received",
-    "handle_websocket_upgrade",
-    "on_body",
-    "on_header",
-    "on_headers_complete",
-    "on_message_begin",
-    "on_message_complete",
-    "on_response_complete",
-    "on_url",
-    "pause_writing",
-    "resume_writing",
-    "shutdown",
-)
 ROOT = b"/"
 OFFER_HEADERS = (b"upgrade", b"connection", b"http2-settings")
 JOINED_BELOW = 65_536  # larger bodies are written apart from their head, without a copy
@@ -61,49 +39,7 @@ REASONS = {
 }
 
 
-def check_uvicorn() -> None:
-    """Refuse a uvicorn whose private names are not the ones that this module builds upon."""
-    missing = [name for name in USED_OF_UVICORN if not hasattr(HttpToolsProtocol, name)]
-    if missing or uvicorn.__version__ != UVICORN_VERSION:
-        raise ImportError(
-            f"metis_node.rpc.front needs uvicorn {UVICORN_VERSION}, found {uvicorn.__version__}"
-            f" (missing: {', '.join(missing) or 'nothing'}): install from constraints.txt"
-        )
-
-
 check_uvicorn()
-
-
-@dataclass(slots=True, kw_only=True)
-class Desk:
-    """What all connections of one server share."""
-
-    dispatcher: Dispatcher
-    limits: RpcLimits
-    cors_origins: frozenset[str] = frozenset()  # "*" allows all
-    virtual_hosts: frozenset[str] | None = None  # allowed Host names; None allows all
-    rates: ClientRates = field(init=False)
-    connections: int = 0
-    requests: int = 0
-    refused: int = 0  # requests and connections that never reached the dispatcher
-
-    def __post_init__(self) -> None:
-        self.rates = ClientRates(self.limits)
-
-    def cors_header(self, origin: bytes) -> bytes:
-        """The header that lets a browser's page at this origin read the answer, or nothing."""
-        if "*" in self.cors_origins:
-            return b"access-control-allow-origin: *\r\n"
-        if origin.decode("latin-1") in self.cors_origins:
-            return b"access-control-allow-origin: " + origin + b"\r\nvary: origin\r\n"
-        return b""
-
-    def host_allowed(self, host: bytes) -> bool:
-        if self.virtual_hosts is None:
-            return True
-        name = host.decode("latin-1").rsplit(":", 1)[0].strip("[]").lower()
-        numeric = all(part.isdigit() for part in name.split(".")) or ":" in name
-        return numeric or name in self.virtual_hosts
 
 
 class Exchange:

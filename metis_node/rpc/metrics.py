@@ -12,7 +12,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from metis_node.rpc.front import Desk
+from metis_node.rpc.desk import Desk
 from metis_node.rpc.method import BUCKETS, Method
 from metis_node.rpc.subscriptions import Feeds
 from metis_node.rpc.websocket import WebSocketFace

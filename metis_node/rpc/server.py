@@ -13,8 +13,9 @@ from uvicorn import Config, Server
 from metis_node.errors import InvalidConfig
 from metis_node.rpc.app import create_app
 from metis_node.rpc.backend import Backend
+from metis_node.rpc.desk import Desk
 from metis_node.rpc.filters import Filters
-from metis_node.rpc.front import Desk, front_class
+from metis_node.rpc.front import front_class
 from metis_node.rpc.jsonrpc import Dispatcher
 from metis_node.rpc.limits import RpcLimits
 from metis_node.rpc.method import Method

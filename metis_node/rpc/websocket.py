@@ -9,7 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from metis_node.rpc.front import Desk
+from metis_node.rpc.desk import Desk
 from metis_node.rpc.session import Session
 from metis_node.rpc.subscriptions import Feeds, Subscriber
 

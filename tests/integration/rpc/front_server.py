@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 from uvicorn import Config, Server
 
-from metis_node.rpc.front import Desk, front_class
+from metis_node.rpc.desk import Desk
+from metis_node.rpc.front import front_class
 from metis_node.rpc.limits import RpcLimits
 from tests.unit.rpc.dispatching import Bench
 

@@ -12,7 +12,7 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from metis_node.errors import InvalidRequest
-from metis_node.rpc import front
+from metis_node.rpc import uvicorn_shape
 from metis_node.rpc.block_cache import BlockCache
 from metis_node.rpc.readers import Readers
 from metis_node.rpc.receipt_waiters import ReceiptWaiters
@@ -74,11 +74,11 @@ async def test_all_who_wait_for_a_receipt_are_woken() -> None:
 
 
 def test_another_uvicorn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    front.check_uvicorn()
-    monkeypatch.setattr(front.uvicorn, "__version__", "9.9.9")
+    uvicorn_shape.check_uvicorn()
+    monkeypatch.setattr(uvicorn_shape.uvicorn, "__version__", "9.9.9")
     with pytest.raises(ImportError, match=r"needs uvicorn 0\.54\.0, found 9\.9\.9"):
-        front.check_uvicorn()
+        uvicorn_shape.check_uvicorn()
     monkeypatch.undo()
     monkeypatch.delattr(HttpToolsProtocol, "_get_upgrade")
     with pytest.raises(ImportError, match="missing: _get_upgrade"):
-        front.check_uvicorn()
+        uvicorn_shape.check_uvicorn()

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from metis_node.rpc.front import Desk, Front, front_class
+from metis_node.rpc.desk import Desk
+from metis_node.rpc.front import Front, front_class
 from metis_node.rpc.jsonrpc import Dispatcher
 from metis_node.rpc.limits import RpcLimits
 from metis_node.rpc.method import Method
