@@ -21,7 +21,7 @@ ACCOUNT = 4
 
 
 @pytest.fixture(scope="module")
-def web3(devnet: Devnet) -> Web3:
+def web3(devnet: Devnet) -> Any:
     connected = Web3(Web3.HTTPProvider(devnet.rpc))
     account = Account.from_key(devnet.key(ACCOUNT))
     connected.middleware_onion.inject(_signing(account), layer=0)
@@ -36,7 +36,7 @@ def _signing(account: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def contract(web3: Web3, artifact: Path) -> Any:
+def contract(web3: Any, artifact: Path) -> Any:
     compiled = json.loads(artifact.read_text())
     factory = web3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])
     receipt = web3.eth.wait_for_transaction_receipt(
@@ -46,11 +46,11 @@ def contract(web3: Web3, artifact: Path) -> Any:
     return web3.eth.contract(address=receipt["contractAddress"], abi=compiled["abi"])
 
 
-def mined(web3: Web3, sent: Any) -> Any:
+def mined(web3: Any, sent: Any) -> Any:
     return web3.eth.wait_for_transaction_receipt(sent, poll_latency=0.05)
 
 
-def test_the_chain_is_described(web3: Web3, devnet: Devnet) -> None:
+def test_the_chain_is_described(web3: Any, devnet: Devnet) -> None:
     assert web3.is_connected()
     assert web3.eth.chain_id == devnet.chain_id
     assert web3.client_version.startswith("metis-node/")
@@ -62,7 +62,7 @@ def test_the_chain_is_described(web3: Web3, devnet: Devnet) -> None:
     assert len(history["baseFeePerGas"]) == len(history["gasUsedRatio"]) + 1
 
 
-def test_a_contract_is_used_and_its_event_read(web3: Web3, contract: Any) -> None:
+def test_a_contract_is_used_and_its_event_read(web3: Any, contract: Any) -> None:
     assert contract.functions.total().call() == 7
     receipt = mined(web3, contract.functions.note(5, "grüße ☃").transact())
     assert receipt["status"] == 1
@@ -77,7 +77,7 @@ def test_a_contract_is_used_and_its_event_read(web3: Web3, contract: Any) -> Non
     assert web3.eth.get_block_receipts(receipt["blockNumber"])[-1] == receipt
 
 
-def test_filters_are_polled(web3: Web3, contract: Any) -> None:
+def test_filters_are_polled(web3: Any, contract: Any) -> None:
     installed = contract.events.Noted().create_filter(from_block="latest")
     blocks = web3.eth.filter("latest")
     receipt = mined(web3, contract.functions.note(1, "polled").transact())
@@ -87,7 +87,7 @@ def test_filters_are_polled(web3: Web3, contract: Any) -> None:
     assert web3.eth.uninstall_filter(installed.filter_id)
 
 
-def test_reverts_come_with_reasons(web3: Web3, contract: Any) -> None:
+def test_reverts_come_with_reasons(web3: Any, contract: Any) -> None:
     with pytest.raises(ContractLogicError, match="because"):
         contract.functions.fail("because").call()
     with pytest.raises(ContractCustomError):
@@ -98,7 +98,7 @@ def test_reverts_come_with_reasons(web3: Web3, contract: Any) -> None:
     assert receipt["status"] == 0
 
 
-def test_refusals_are_errors_with_words(web3: Web3) -> None:
+def test_refusals_are_errors_with_words(web3: Any) -> None:
     with pytest.raises(Web3RPCError, match="does not exist/is not available"):
         web3.manager.request_blocking("eth_nothing", [])
     with pytest.raises(Web3RPCError, match="nonce too low"):

@@ -113,7 +113,7 @@ async def running_front(
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     config = Config(
-        app,  # type: ignore[arg-type]
+        app,
         http=front_class(desk),
         lifespan="off",
         log_config=None,

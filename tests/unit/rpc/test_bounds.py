@@ -75,7 +75,7 @@ async def test_all_who_wait_for_a_receipt_are_woken() -> None:
 
 def test_another_uvicorn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     uvicorn_shape.check_uvicorn()
-    monkeypatch.setattr(uvicorn_shape.uvicorn, "__version__", "9.9.9")
+    monkeypatch.setattr("uvicorn.__version__", "9.9.9")
     with pytest.raises(ImportError, match=r"needs uvicorn 0\.54\.0, found 9\.9\.9"):
         uvicorn_shape.check_uvicorn()
     monkeypatch.undo()
