@@ -97,7 +97,7 @@ fn available<V: DatabaseRef<Error: Into<Error>>>(
     let account = account.map_err(|error| CallError::Failed(error.into()))?;
     let balance = account.unwrap_or_default().balance;
     let value = request.value.unwrap_or_default();
-    if value >= balance && !value.is_zero() || balance.is_zero() {
+    if value >= balance {
         return Err(Refusal::refused("insufficient funds for transfer").into());
     }
     let blobs = request.blob_hashes.as_ref().map_or(0, Vec::len) as u64;

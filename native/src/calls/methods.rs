@@ -275,10 +275,16 @@ impl Engine {
 impl Engine {
     /// Only the head has a trie to change: on an older block simulated roots are zero.
     fn simulated_root(&self, at: u64, changes: &StateChanges) -> Result<B256, Error> {
-        if at == self.state.head() {
-            return Ok(self.state.state_root(changes)?);
+        if at != self.state.head() {
+            return Ok(B256::ZERO);
         }
-        Ok(B256::ZERO)
+        let root = self.state.state_root(changes)?;
+        // A block committed meanwhile makes it a root of nothing.
+        Ok(if at == self.state.head() {
+            root
+        } else {
+            B256::ZERO
+        })
     }
 
     /// None: the steps were not enough.

@@ -21,9 +21,6 @@ use super::words::{self, Fault, Offer};
 use crate::errors::Error;
 use crate::evm::rules::Rules;
 
-/// Frames that a fresh EVM has room for; deeper calls allocate.
-const FRAMES: usize = 8;
-
 /// The context that requests execute in: reads go through the request's own cache.
 pub type CallContext<'a, V> = Context<BlockEnv, TxEnv, CfgEnv, &'a mut CacheDB<V>>;
 
@@ -111,7 +108,8 @@ impl<V: DatabaseRef<Error: Into<Error>>> Scene<V> {
             inspector,
             instruction: EthInstructions::new_mainnet_with_spec(spec),
             precompiles: CallPrecompiles::new(spec, self.moved.clone()),
-            frame_stack: FrameStack::new_prealloc(FRAMES),
+            // Frames are made as calls need them: each has a stack of 32 KiB.
+            frame_stack: FrameStack::new(),
         }
     }
 

@@ -73,6 +73,7 @@ struct Totals {
 impl<V: DatabaseRef<Error: Into<Error>>> Simulation<'_, V> {
     /// Executes the next block on what the blocks before it left.
     pub fn execute(&mut self, planned: Planned) -> Result<SimulatedBlock, CallError> {
+        crate::calls::scene::in_time(self.bounds.deadline)?;
         let mut header = self.header(&planned)?;
         self.enter_block(&header, &planned.calls)?;
         let mut totals = Totals::default();

@@ -162,6 +162,16 @@ fn a_trace_that_grows_too_large_is_refused() {
 }
 
 #[test]
+fn a_prestate_with_much_code_is_bounded_before_it_is_written() {
+    let value = json!({"to": CONTRACT});
+    let config = json!({"tracer": "prestateTracer"});
+    let code = "00".repeat(20_000);
+    assert!(traced(&code, value.clone(), config.clone(), 50_000).is_ok());
+    let words = refusal(traced(&code, value, config, 39_000));
+    assert_eq!(words, "trace too large: more than 39000 bytes");
+}
+
+#[test]
 fn a_rejected_call_is_not_traced() {
     let value = json!({"to": CONTRACT, "value": "0x1"});
     let words = refusal(traced("00", value, json!({}), MAX_BYTES));

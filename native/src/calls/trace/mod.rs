@@ -13,6 +13,7 @@ pub use config::TraceConfig;
 use alloy_consensus::Header;
 use alloy_rpc_types_eth::TransactionInfo;
 use revm::DatabaseRef;
+use revm::context::result::ResultAndState;
 
 use self::replay::{Replay, Replayed};
 use self::tracer::Tracer;
@@ -55,13 +56,15 @@ impl TraceBounds {
     }
 
     fn left(&self, written: usize) -> Result<usize, CallError> {
-        let too_large = || {
-            Refusal::refused(format!(
-                "trace too large: more than {} bytes",
-                self.max_bytes
-            ))
-        };
-        Ok(self.max_bytes.checked_sub(written).ok_or_else(too_large)?)
+        let left = self.max_bytes.checked_sub(written);
+        Ok(left.ok_or_else(|| self.too_large())?)
+    }
+
+    fn too_large(&self) -> Refusal {
+        Refusal::refused(format!(
+            "trace too large: more than {} bytes",
+            self.max_bytes
+        ))
     }
 }
 
@@ -127,18 +130,28 @@ fn trace_one<V: DatabaseRef<Error: Into<Error>>>(
         transaction,
         tracer,
         bounds.bounds(left),
-        |tracer, outcome, scene| {
-            whole(&tracer, &bounds)?;
-            Ok(tracer.finish(gas_limit, outcome, &scene.db, info)?)
-        },
+        |tracer, outcome, scene| finish(tracer, gas_limit, outcome, scene, bounds, left, info),
     )
 }
 
-fn whole(tracer: &Tracer, bounds: &TraceBounds) -> Result<(), CallError> {
-    match tracer.overflowed() {
-        true => bounds.left(usize::MAX).map(drop),
-        false => Ok(()),
+/// The trace as JSON, unless it takes more than `left` bytes.
+fn finish<V: DatabaseRef<Error: Into<Error>>>(
+    tracer: Tracer,
+    gas_limit: u64,
+    outcome: &ResultAndState,
+    scene: &Scene<V>,
+    bounds: TraceBounds,
+    left: usize,
+    info: TransactionInfo,
+) -> Result<String, CallError> {
+    if tracer.overflowed() || tracer.least_bytes(&outcome.state) > left {
+        return Err(bounds.too_large().into());
     }
+    let trace = tracer.finish(gas_limit, outcome, &scene.db, info)?;
+    if trace.len() > left {
+        return Err(bounds.too_large().into());
+    }
+    Ok(trace)
 }
 
 /// Traces a call. The scene has no overrides yet: those of `config` are applied here.
@@ -154,11 +167,11 @@ pub fn trace_call<V: DatabaseRef<Error: Into<Error>>>(
     request.waive_fees(&mut scene.block);
     let gas_limit = request.gas.unwrap_or(gas_cap).min(gas_cap);
     let tx = request.to_tx(gas_limit, scene.cfg.chain_id);
-    let tracer = Tracer::new(&config.tracer, bounds.max_bytes);
-    let traced = scene.inspect(request, tx, bounds.bounds(bounds.max_bytes), tracer);
+    let left = bounds.max_bytes;
+    let tracer = Tracer::new(&config.tracer, left);
+    let traced = scene.inspect(request, tx, bounds.bounds(left), tracer);
     let (outcome, tracer, _) =
         traced.map_err(|error| error.reworded(|words| format!("tracing failed: {words}")))?;
-    whole(&tracer, &bounds)?;
     let info = TransactionInfo::default();
-    Ok(tracer.finish(gas_limit, &outcome, &scene.db, info)?)
+    finish(tracer, gas_limit, &outcome, scene, bounds, left, info)
 }

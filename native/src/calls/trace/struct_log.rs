@@ -218,13 +218,11 @@ fn memory_word(chunk: &[u8]) -> String {
     hex::encode_prefixed(word)
 }
 
-/// geth's name of an instruction.
+/// geth's name of an instruction; it knows 0x44 by its name from before the merge.
 fn name(opcode: u8) -> String {
     match OpCode::new(opcode) {
-        Some(op) => match op.as_str() {
-            "DIFFICULTY" | "PREVRANDAO" => "DIFFICULTY".into(),
-            name => name.into(),
-        },
+        Some(OpCode::DIFFICULTY) => "DIFFICULTY".into(),
+        Some(op) => op.as_str().into(),
         None => format!("opcode {opcode:#x} not defined"),
     }
 }

@@ -9,6 +9,7 @@ use revm::context_interface::ContextTr;
 use revm::inspector::{Inspector, JournalExt};
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::{CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter};
+use revm::state::{Account, EvmState};
 use revm_inspectors::tracing::{
     FourByteInspector, GethTraceBuilder, TracingInspector, TracingInspectorConfig,
 };
@@ -18,6 +19,11 @@ use super::call_frames::CallTracer;
 use super::config::TracerConfig;
 use super::struct_log::StructLogger;
 use crate::errors::Error;
+
+/// Code of one account at most (EIP-170).
+const MAX_CODE_BYTES: usize = 24_576;
+/// A slot with its value as JSON.
+const SLOT_BYTES: usize = 137;
 
 /// A tracer in the middle of a transaction.
 pub enum Tracer {
@@ -113,6 +119,40 @@ fn mux<DB: DatabaseRef<Error: Into<Error>>>(
 
 fn json<T: Serialize>(value: &T) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::Internal(format!("trace: {error}")))
+}
+
+impl Tracer {
+    /// What the trace takes at least, where that follows from the changes of state alone.
+    pub fn least_bytes(&self, state: &EvmState) -> usize {
+        match self {
+            Self::Prestate(config) => {
+                let code = if config.code_enabled() {
+                    MAX_CODE_BYTES
+                } else {
+                    0
+                };
+                state
+                    .values()
+                    .map(|account| prestate_bytes(account, code))
+                    .sum()
+            }
+            Self::Mux(tracers) => tracers
+                .iter()
+                .map(|(_, tracer)| tracer.least_bytes(state))
+                .sum(),
+            _ => 0,
+        }
+    }
+}
+
+/// `code`: for an account whose code was not loaded.
+fn prestate_bytes(account: &Account, code: usize) -> usize {
+    let code = match &account.info.code {
+        _ if account.info.is_empty_code_hash() => 0,
+        Some(loaded) => loaded.len().min(code),
+        None => code,
+    };
+    2 * code + SLOT_BYTES * account.storage.len()
 }
 
 /// Hands a hook to whichever tracer is at work.
