@@ -34,7 +34,7 @@ class Invalid(MetisError):
 
 
 class InvalidTransaction(Invalid):
-    """A transaction that cannot be accepted. `code` is stable and short; `message` uses geth's words."""
+    """A transaction that cannot be accepted. `code` is stable, `message` uses geth's words."""
 
     def __init__(self, message: str, code: str = "invalid", **facts: object) -> None:
         super().__init__(message, **facts)

@@ -11,7 +11,8 @@ from metis_node.types.primitives import Address, Hash32
 class ExtraData:
     """What an L2 header carries in its 29 bytes of `extraData` (design: consensus.md).
 
-    version u8 ‖ epoch u64 ‖ builder_index u16 ‖ origin_number u64 ‖ stake_block u64 ‖ milliseconds u16,
+    version u8 ‖ epoch u64 ‖ builder_index u16 ‖ origin_number u64 ‖ stake_block u64 ‖
+    milliseconds u16,
     big-endian. `builder_index` is the builder's place in order(epoch).
     """
 
@@ -53,7 +54,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedHeader:
-    """A header with its canonical encoding and hash. Made by `codec.headers.seal` or `.open_sealed`."""
+    """A header with its encoding and hash. Made by `codec.headers.seal` or `.open_sealed`."""
 
     header: Header
     rlp: bytes
