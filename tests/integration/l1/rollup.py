@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -40,10 +40,11 @@ from metis_node.l1.spending import SpendLedger
 from metis_node.storage.kv import KeyValueStore
 from metis_node.storage.memory import MemoryStore
 from metis_node.types.blocks import BlockRef, SealedHeader
-from tests import chains, factories
-from tests.factories import CHAIN_ID, key
+from metis_node.types.primitives import Address
+from tests import chains
 from tests.integration.l1.anvil import CHAIN_ID as L1_CHAIN_ID
 from tests.integration.l1.anvil import Anvil, account, eventually
+from tests.mixed_transactions import STORE_CODE
 
 GWEI = 10**9
 ETHER = 10**18
@@ -55,8 +56,6 @@ SEND_POLICY = SendPolicy(
     missing_ms=500,
     nonce_taken_ms=500,
 )
-STORE_CODE = bytes.fromhex("600035600055600160005260206000f3")  # sstore(0, calldata[0]); return 1
-DEPLOY = bytes.fromhex("6010600c60003960106000f3") + STORE_CODE
 CALLED = b"\xc0" * 20
 
 
@@ -266,58 +265,5 @@ def origin_ref(sealed: SealedHeader) -> BlockRef:
     return BlockRef(number=number, hash=header.parent_beacon_block_root)
 
 
-def mixed_transactions(senders: int = 8) -> Iterator[bytes]:
-    """Valid transactions of every type, for ever, by turns of the first test keys."""
-    nonces = [0] * senders
-    count = 0
-    while True:
-        for index in range(senders):
-            signer, nonce = key(index), nonces[index]
-            nonces[index] += 1
-            count += 1
-            to = key(100 + count % 50).address
-            word = count.to_bytes(32, "big")
-            match count % 11:
-                case 0:
-                    yield factories.sign_legacy(signer, nonce=nonce, to=to, value=count)
-                case 1:
-                    yield factories.sign_legacy(
-                        signer, nonce=nonce, to=to, value=GWEI, chain_id=None
-                    )
-                case 2:
-                    yield factories.sign_access_list(
-                        signer,
-                        nonce=nonce,
-                        to=CALLED,
-                        data=word,
-                        access_list=[(CALLED, [bytes(32)])],
-                    )
-                case 3:
-                    authority = key(1_000 + count)
-                    permit = factories.authorization(authority, address=CALLED, nonce=0)
-                    yield factories.sign_set_code(
-                        signer,
-                        nonce=nonce,
-                        to=authority.address,
-                        data=word,
-                        authorizations=[permit],
-                    )
-                case 4:
-                    yield factories.sign_dynamic_fee(
-                        signer, nonce=nonce, to=None, data=DEPLOY, gas_limit=200_000
-                    )
-                case 5 | 6:
-                    yield factories.sign_dynamic_fee(
-                        signer, nonce=nonce, to=CALLED, data=word, gas_limit=100_000
-                    )
-                case _:
-                    yield factories.sign_dynamic_fee(signer, nonce=nonce, to=to, value=count * GWEI)
-
-
-def _address(text: str):  # type: ignore[no-untyped-def]
-    from metis_node.types.primitives import Address
-
+def _address(text: str) -> Address:
     return Address(bytes.fromhex(text[2:]))
-
-
-assert CHAIN_ID == factories.CHAIN_ID

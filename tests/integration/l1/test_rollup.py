@@ -24,14 +24,15 @@ from metis_node.types.batches import BatchBlock
 from metis_node.types.primitives import Address, Hash32
 from tests.integration.l1.anvil import Anvil, account, eventually, running_anvil
 from tests.integration.l1.rollup import (
+    CALLED,
     INBOX,
     POLICY,
     genesis_on,
-    mixed_transactions,
     reader_on,
     rollup_on,
     sync_from,
 )
+from tests.mixed_transactions import mixed_transactions
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ async def test_a_chain_is_rebuilt_from_l1_alone(anvil: Anvil, mode: DataMode) ->
     """Mixed transactions, the submitter killed and started again between, both kinds of data."""
     genesis = await genesis_on(anvil)
     chain = Blockchain.initialise(MemoryStore(), genesis)
-    raws = mixed_transactions()
+    raws = mixed_transactions(CALLED)
     for round_number in range(3):
         async with rollup_on(anvil, chain, mode=mode) as rollup:
             for _ in range(5):
@@ -69,7 +70,7 @@ async def test_a_rebuild_that_was_interrupted_goes_on(anvil: Anvil) -> None:
     genesis = await genesis_on(anvil)
     chain = Blockchain.initialise(MemoryStore(), genesis)
     store = MemoryStore()
-    raws = mixed_transactions()
+    raws = mixed_transactions(CALLED)
     async with rollup_on(anvil, chain) as rollup:
         for _ in range(4):
             await rollup.make_block(list(itertools.islice(raws, 20)))
@@ -243,7 +244,7 @@ async def test_every_carried_field_counts(anvil: Anvil) -> None:
     """A batch with any field changed is refused before the changed block is imported."""
     genesis = await genesis_on(anvil)
     chain = Blockchain.initialise(MemoryStore(), genesis)
-    raws = mixed_transactions()
+    raws = mixed_transactions(CALLED)
     async with rollup_on(anvil, chain, policy=replace(POLICY, max_age_ms=10**9)) as rollup:
         for _ in range(3):
             version = rollup.follower.version
