@@ -109,19 +109,32 @@ class Dispatcher:
             self.refused.errors += 1
             return b"" if ident is MISSING else failure(ident, error or NOT_A_REQUEST)
         started = perf_counter()
+        shown = None if ident is MISSING else ident
+        answer = self._call(shown, method, params, session, started)
+        if isinstance(answer, bytes):
+            return b"" if ident is MISSING else answer
+        deferred = Deferred(quiet=ident is MISSING)
+        self._answer_later(answer, shown, method, started, deferred)
+        return deferred
+
+    def _call(
+        self,
+        ident: object,
+        method: Method,
+        params: list[Any],
+        session: Session,
+        started: float,
+    ) -> bytes | Awaitable[Any]:
+        """The answer, or what the result is to be awaited from."""
         try:
             result = method.handler(params, session)
-            if type(result) in PLAIN:
-                payload = orjson.dumps({"jsonrpc": "2.0", "id": ident, "result": result})
-                method.observe(perf_counter() - started)
-                return payload
+            if type(result) not in PLAIN:
+                return result  # type: ignore[no-any-return]
+            payload = orjson.dumps({"jsonrpc": "2.0", "id": ident, "result": result})
         except Exception as exception:
-            if ident is MISSING:
-                return self._quiet(method, exception, started)
             return self._failed(ident, method, exception, started)
-        deferred = Deferred(quiet=ident is MISSING)
-        self._answer_later(result, None if deferred.quiet else ident, method, started, deferred)
-        return deferred
+        method.observe(perf_counter() - started)
+        return payload
 
     def _answer_later(
         self,
@@ -163,10 +176,6 @@ class Dispatcher:
         method.errors += 1
         method.observe(perf_counter() - started)
         return failure(ident, errors.error_of(exception, method.name))
-
-    def _quiet(self, method: Method, exception: Exception, started: float) -> bytes:
-        self._failed(None, method, exception, started)
-        return b""
 
     def _parse(self, request: Any) -> tuple[Any, Method | None, list[Any], dict[str, Any] | None]:
         """(id, method, parameters, error); one of method and error is None."""
@@ -232,8 +241,8 @@ class Dispatcher:
 
     async def _fill(self, answers: Answers, requests: list[Any], session: Session) -> None:
         slice_s = self.limits.batch_slice_ms / 1000
-        yielded = perf_counter()
-        deadline = yielded + self.limits.batch_timeout_ms / 1000
+        now = yielded = perf_counter()
+        deadline = now + self.limits.batch_timeout_ms / 1000
         index = 0
         while index < len(requests):
             ident, method, params, error = self._parse(requests[index])
@@ -245,20 +254,25 @@ class Dispatcher:
             elif answers.full:
                 answers.refuse(ident, TOO_LARGE)
                 index += 1
-            elif perf_counter() > deadline:
+            elif now >= deadline:
                 answers.refuse(ident, TIMED_OUT)
                 index += 1
             elif method.many is not None:
                 run = self._run_of(method, requests, index)
                 await self._call_many(answers, method, run)
                 index += len(run)
-                yielded = perf_counter()
             else:
-                await self._call(answers, ident, method, params, session)
+                shown = None if ident is MISSING else ident
+                answer = self._call(shown, method, params, session, now)
+                if not isinstance(answer, bytes):
+                    answer = await self._awaited(answer, shown, method, now)
+                if ident is not MISSING:
+                    answers.add(answer, ident)
                 index += 1
-            if perf_counter() - yielded > slice_s:
+            now = perf_counter()
+            if now - yielded > slice_s:
                 await asyncio.sleep(0)
-                yielded = perf_counter()
+                now = yielded = perf_counter()
 
     def _run_of(
         self, method: Method, requests: list[Any], start: int
@@ -292,29 +306,18 @@ class Dispatcher:
             else:
                 answers.add(orjson.dumps({"jsonrpc": "2.0", "id": ident, "result": result}))
 
-    async def _call(
-        self,
-        answers: Answers,
-        ident: Any,
-        method: Method,
-        params: list[Any],
-        session: Session,
-    ) -> None:
-        started = perf_counter()
-        shown = None if ident is MISSING else ident
+    async def _awaited(
+        self, awaitable: Awaitable[Any], ident: object, method: Method, started: float
+    ) -> bytes:
         try:
-            result = method.handler(params, session)
-            if type(result) not in PLAIN:
-                result = await result
-                if method.finish is not None:
-                    result = method.finish(result)
-            payload = orjson.dumps({"jsonrpc": "2.0", "id": shown, "result": result})
+            result = await awaitable
+            if method.finish is not None:
+                result = method.finish(result)
+            payload = orjson.dumps({"jsonrpc": "2.0", "id": ident, "result": result})
         except Exception as exception:
-            payload = self._failed(shown, method, exception, started)
-        else:
-            method.observe(perf_counter() - started)
-        if ident is not MISSING:
-            answers.add(payload, ident)
+            return self._failed(ident, method, exception, started)
+        method.observe(perf_counter() - started)
+        return payload
 
 
 class Answers:
