@@ -23,6 +23,7 @@ __all__ = [
     "keccak256",
     "keccak256_many",
     "ordered_trie_root",
+    "trie_root",
     "verify_state",
 ]
 
