@@ -311,8 +311,8 @@ class Engine:
     ) -> bytes:
         """eth_simulateV1. JSON in, JSON out (the `result` member).
 
-        Blocks come 12 s apart unless the payload says otherwise. State roots are computed where `at`
-        is the head; on an older block they are zero. InvalidRequest has the method's codes
+        Blocks come 12 s apart unless the payload says otherwise. State roots are computed where
+        `at` is the head; on an older block they are zero. InvalidRequest has the method's codes
         (-38010 .. -38026).
         """
     def trace_block(
