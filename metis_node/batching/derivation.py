@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from metis_node.batching.channel import ChannelBank, channel_id, decode_channel
+from metis_node.batching.channel import ChannelBank, decode_channel
 from metis_node.batching.frames import decode_payload
 from metis_node.batching.span_batch import BLOCK_CHECK_BYTES, PARENT_CHECK_BYTES
 from metis_node.errors import InvalidBatch
 from metis_node.types.batches import BatchBlock, Frame, SpanBatch
 
 HashOf = Callable[[int], bytes | None]  # block number -> hash on the derived chain
+KnownBatch = Callable[[bytes], SpanBatch | None]  # channel id -> the batch it was made of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Found:
     l1_block: int
     channel_id: bytes
     batch: SpanBatch
+    is_own: bool = False  # made here, of blocks that are here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,10 @@ class Skip:
 class BatchReader:
     """Payloads of L1 blocks in, batches out, in L1 order."""
 
-    def __init__(self, *, chain_id: int) -> None:
+    def __init__(self, *, chain_id: int, known: KnownBatch | None = None) -> None:
+        """`known` spares decoding a channel again: its id is the hash of all its data."""
         self._chain_id = chain_id
+        self._known = known
         self._bank = ChannelBank()
 
     def read(self, l1_block: int, payloads: Sequence[bytes]) -> list[Found | Skip]:
@@ -74,11 +78,14 @@ class BatchReader:
             return Skip(l1_block=l1_block, code="frame", reason=error.message)
         if data is None:
             return None
+        own = self._known(frame.channel_id) if self._known is not None else None
         try:
-            batch = decode_channel(data, chain_id=self._chain_id)
+            batch = own or decode_channel(data, chain_id=self._chain_id)
         except InvalidBatch as error:
             return Skip(l1_block=l1_block, code="batch", reason=error.message)
-        return Found(l1_block=l1_block, channel_id=channel_id(data), batch=batch)
+        return Found(
+            l1_block=l1_block, channel_id=frame.channel_id, batch=batch, is_own=own is not None
+        )
 
 
 def next_blocks(batch: SpanBatch, *, head: int, hash_of: HashOf) -> tuple[BatchBlock, ...]:

@@ -15,6 +15,7 @@ from metis_node.engine.batch_scanner import BatchScanner
 from metis_node.engine.committer import Committer
 from metis_node.engine.l1_follower import L1Follower
 from metis_node.errors import Temporary
+from metis_node.types.batches import SpanBatch
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,10 @@ class BatchFollower:
     def next_l1_block(self) -> int:
         """The L1 block that is read next."""
         return self._scanner.next
+
+    def remember(self, channel_id: bytes, batch: SpanBatch) -> None:
+        """See `BatchScanner.remember`."""
+        self._scanner.remember(channel_id, batch)
 
     def subscribe(self, listener: SafeListener) -> None:
         """Called on the loop with the L2 block at which the batches on L1 end, when that moves,

@@ -168,6 +168,7 @@ class BatchHost:
         made = await asyncio.to_thread(make_channel, self._queries, self._rules, order)
         if made.transactions:
             self._transaction_bytes = max(made.raw_size // made.transactions, 1)
+        self._batches.remember(made.channel.id, made.batch)
         plan = await self._plan(len(made.channel.data))
         frames = split_channel(made.channel.id, made.channel.data, [plan.capacity])
         payloads = [encode_payload([frame]) for frame in frames]

@@ -18,12 +18,14 @@ from metis_node.engine.batch_index import BatchIndex, BatchRecord, Cursor
 from metis_node.engine.derived_chain import DerivedChain
 from metis_node.engine.l1_ports import L1Source
 from metis_node.errors import InvalidBatch, Temporary
+from metis_node.types.batches import SpanBatch
 from metis_node.types.l1 import L1Header
 from metis_node.types.primitives import Hash32
 from metis_node.types.rules import ChainRules
 
 log = structlog.get_logger(__name__)
 
+MAX_OWN_CHANNELS = 16  # kept until they land: twice what is on its way at most
 MAX_HISTORY = 4_096  # L1 blocks that a scan can go back without starting over
 FETCHED_AHEAD = 16  # L1 blocks fetched together: a blob block weighs about a megabyte
 CURSOR_EVERY = 64  # L1 blocks between two cursors while catching up
@@ -59,7 +61,8 @@ class BatchScanner:
         self._index = index
         self._rules = rules
         self._progress = progress
-        self._reader = BatchReader(chain_id=rules.chain_id)
+        self._own: dict[bytes, SpanBatch] = {}  # by channel id
+        self._reader = self._new_reader()
         self._history: deque[_Mark] = deque(maxlen=MAX_HISTORY)
 
     @property
@@ -73,6 +76,15 @@ class BatchScanner:
             if mark.number <= l1_block:
                 return mark.safe
         return 0
+
+    def remember(self, channel_id: bytes, batch: SpanBatch) -> None:
+        """A channel made here, of stored blocks: when it lands, its data need not be read again."""
+        self._own[channel_id] = batch
+        while len(self._own) > MAX_OWN_CHANNELS:
+            del self._own[next(iter(self._own))]
+
+    def _new_reader(self) -> BatchReader:
+        return BatchReader(chain_id=self._rules.chain_id, known=self._own.get)
 
     async def resume(self) -> None:
         """Go on where an earlier run stopped, if L1 still has that block; else from the start."""
@@ -184,7 +196,7 @@ class BatchScanner:
 
     def _restart_reader(self) -> None:
         """A fresh reader that will see every channel that was open before the block under way."""
-        self._reader = BatchReader(chain_id=self._rules.chain_id)
+        self._reader = self._new_reader()
         if self._history:
             self._rewind_to(self._history[-1], keep_safe=True)
 
@@ -198,12 +210,12 @@ class BatchScanner:
                 log.warning(
                     "batches are read again after an L1 reorganisation", l1_block=mark.number
                 )
-                self._reader = BatchReader(chain_id=self._rules.chain_id)
+                self._reader = self._new_reader()
                 self._rewind_to(mark, keep_safe=False)
                 return
             self._history.pop()
         log.warning("the batches on L1 are scanned again from the start")
-        self._reader = BatchReader(chain_id=self._rules.chain_id)
+        self._reader = self._new_reader()
         self.next = self._rules.l1_start + 1
         self._chain.safe = 0
 

@@ -21,6 +21,7 @@ from metis_node.types.rules import ChainRules
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeChannel:
     channel: Channel
+    batch: SpanBatch
     raw_size: int  # bytes of the transactions
     transactions: int
 
@@ -39,7 +40,7 @@ def make_channel(queries: Queries, rules: ChainRules, order: EncodeChannel) -> M
             "made of: this is a fault of the node, please report it"
         )
     count = sum(len(block.transactions) for block in blocks)
-    return MadeChannel(channel=channel, raw_size=size, transactions=count)
+    return MadeChannel(channel=channel, batch=batch, raw_size=size, transactions=count)
 
 
 def span_batch(queries: Queries, blocks: list[BatchBlock]) -> SpanBatch:

@@ -68,7 +68,8 @@ class DerivedChain:
         for block in known:
             self._check_known(batch, block)
         if known:
-            await asyncio.to_thread(self._check_contents, known)
+            if not found.is_own:
+                await asyncio.to_thread(self._check_contents, known)
             self.safe = known[-1].number
         for block in blocks[len(known) :]:
             if not self._may_import:

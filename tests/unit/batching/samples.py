@@ -112,14 +112,16 @@ def wild_transactions(draw: st.DrawFn) -> bytes:
     data = draw(call_data)
     if kind == 0:
         v = draw(st.sampled_from([27, 28, CHAIN_ID * 2 + 35, CHAIN_ID * 2 + 36, 37, 0, 29, 2**70]))
-        return rlp.encode([nonce, fees[0], gas, to, value, data, v, *signature])
+        legacy: bytes = rlp.encode([nonce, fees[0], gas, to, value, data, v, *signature])
+        return legacy
     parity = draw(st.sampled_from([b"", b"\x01", b"", b"\x01", b"\0", b"\x02", b"\x01\x01"]))
     lists: list[object] = [draw(access_lists)]
     if kind == 4:
         lists.append([[chain, TOKEN, nonce, parity, *signature]])
     prices = fees[:1] if kind == 1 else fees
     fields = [chain, nonce, *prices, gas, to, value, data, *lists, parity, *signature]
-    return bytes([kind]) + rlp.encode(fields)
+    encoded: bytes = rlp.encode(fields)
+    return bytes([kind]) + encoded
 
 
 any_transactions = st.one_of(

@@ -101,7 +101,7 @@ def test_a_batch_on_another_parent_is_refused() -> None:
     with pytest.raises(InvalidBatch, match="another block 0"):
         next_blocks(batch, head=0, hash_of=hash_of_block)
     with pytest.raises(InvalidBatch, match="another block 0"):
-        next_blocks(signed_batch(), head=0, hash_of={}.get)
+        next_blocks(signed_batch(), head=0, hash_of=lambda _number: None)
 
 
 def test_an_overlap_with_another_history_is_refused() -> None:
@@ -136,3 +136,17 @@ def test_origins_rise_and_stand_below_the_batch() -> None:
         check_origin_order(51, block, l1_block=60)
     with pytest.raises(InvalidBatch, match="not below L1 block 50"):
         check_origin_order(50, block, l1_block=50)
+
+
+def test_a_channel_made_here_is_not_decoded_again() -> None:
+    batch = signed_batch()
+    channel = encode_channel(batch, chain_id=CHAIN_ID)
+    reader = BatchReader(chain_id=CHAIN_ID, known={channel.id: batch}.get)
+    (found,) = reader.read(7, payloads_of(channel))
+    assert isinstance(found, Found)
+    assert found.batch is batch
+    assert found.is_own
+    other = encode_channel(signed_batch(blocks=2), chain_id=CHAIN_ID)
+    (found,) = reader.read(8, payloads_of(other))
+    assert isinstance(found, Found)
+    assert not found.is_own
