@@ -1,7 +1,8 @@
 """The image and the compose file, for real: built, brought up, used, restarted, used again.
 
 A container engine comes from the container lab beside the checkout; without it there is nothing to
-test with, and the tests say so. The first build compiles Rust for minutes; later ones reuse it.
+test with, and the tests say so. The first build compiles Rust for minutes; later ones reuse it, and
+METIS_TEST_KEEP_IMAGE=1 takes the image that is there.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def image() -> None:
     lab("up")
-    lab("build", "-t", "metis-node", ".")
+    if not os.environ.get("METIS_TEST_KEEP_IMAGE"):
+        lab("build", "-t", "metis-node", ".")
 
 
 @pytest.fixture
