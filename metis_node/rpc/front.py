@@ -101,6 +101,7 @@ class Front(HttpToolsProtocol):
         self._head_of: object = None
         self._active_at = 0.0
         self._began_at = 0.0
+        self._unread = 0  # bytes written that the client had not taken at the last look
         self._idle_timer: asyncio.TimerHandle | None = None
 
     # --- connection
@@ -155,7 +156,12 @@ class Front(HttpToolsProtocol):
         """Runs once per time-out instead of being armed by each request, which would cost more."""
         limits = self.desk.limits
         now = self.loop.time()
-        if self._exchanges:
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread == self._unread:
+            self.transport.abort()  # its client has read nothing for a whole turn of this timer
+            return
+        self._unread = unread
+        if self._exchanges or unread:
             idle = 0.0
         elif not self._in_head or self._head_bytes:
             idle = limits.idle_timeout_s if now - self._began_at > limits.request_timeout_s else 0.0

@@ -45,6 +45,7 @@ class Subscriber:
         self._queue: deque[bytes] = deque()
         self._bytes = 0
         self._changed = asyncio.Event()
+        self.given_up = asyncio.Event()
         self.failure: str | None = None
         self.subscriptions: dict[str, Subscription] = {}
 
@@ -73,6 +74,7 @@ class Subscriber:
             self._queue.clear()
             self._bytes = 0
             self._changed.set()
+            self.given_up.set()
 
     async def next(self) -> bytes | None:
         """The next message; None once the connection has been given up."""

@@ -67,15 +67,17 @@ class WebSocketFace:
         conversation = Conversation(self._desk, Session(client, bucket, subscriber))
         reader = asyncio.create_task(conversation.read(receive))
         writer = asyncio.create_task(_write(subscriber, send))
+        watch = asyncio.create_task(subscriber.given_up.wait())  # the writer may be stuck
+        tasks = (reader, writer, watch)
         try:
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if subscriber.failure is not None:
                 await _give_up(scope, send, subscriber.failure)
         finally:
             subscriber.fail("closed")
-            reader.cancel()
-            writer.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Conversation:

@@ -133,6 +133,16 @@ async def _settled(method: object) -> None:
         seen = calls
 
 
+async def test_a_client_that_never_reads_is_cut_off() -> None:
+    async with running_front(RpcLimits(idle_timeout_s=0.2)) as front:
+        client = await front.connect()
+        await client.send(post(call("big", 20_000_000)) * 3)
+        async with asyncio.timeout(10):
+            while front.desk.connections:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await client.close()
+
+
 async def test_a_body_above_the_limit_is_refused_while_it_comes() -> None:
     async with running_front(RpcLimits(body_bytes=1_000)) as front:
         client = await front.connect()

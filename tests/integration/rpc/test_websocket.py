@@ -242,3 +242,29 @@ async def test_stopping_closes_websockets() -> None:
     assert loop.time() - started < 2
     with pytest.raises(ConnectionClosed):
         await connection.recv()
+
+
+async def test_a_consumer_that_never_reads_is_cut_off() -> None:
+    """Its socket is full, so not even the close frame gets through."""
+    async with running_node(RpcLimits(websocket_queue=1_000)) as node:
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.server.port, limit=1_000)
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+        )
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        body = b'{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}'
+        assert len(body) < 126
+        writer.write(bytes((0x81, 0x80 | len(body))) + bytes(4) + body)
+        assert b"result" in await reader.read(500)
+        (subscription,) = node.server.feeds._by_kind["newHeads"].values()
+        news = b'"' + b"x" * 100_000 + b'"'
+        async with asyncio.timeout(20):
+            while node.server.face.connections:
+                subscription.notify(news)
+                await asyncio.sleep(0)
+        assert subscription.subscriber.failure is not None
+        assert len(node.server.feeds) == 0
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
