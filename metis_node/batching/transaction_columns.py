@@ -8,7 +8,7 @@ A transaction that is not built exactly like others of its type goes whole into 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from metis_node.batching.columns import (
     ColumnReader,
@@ -290,8 +290,8 @@ class _TransactionReader:
         shaped = count - opaque
         creations = sum(self._kinds.count(CREATION + kind) for kind in _CREATABLE)
         typed = [sum(self._kinds.count(k + c) for c in (0, CREATION)) for k in range(5)]
-        self._nonces = iter(_numbers(reader, "nonces", shaped))
-        self._gas_limits = iter(_numbers(reader, "gas_limits", shaped))
+        self._nonces = iter([_minimal(n) for n in _numbers(reader, "nonces", shaped)])
+        self._gas_limits = iter([_minimal(n) for n in _numbers(reader, "gas_limits", shaped)])
         self._codes = iter(_numbers(reader, "recipients", shaped - creations))
         self._word_codes = reader.column("word_addresses")
         self._addresses = _AddressReader(reader.column("addresses"))
@@ -312,11 +312,8 @@ class _TransactionReader:
         parities = reader.column("parities")
         self._parities = iter(parities.bits(shaped))
         parities.finish()
-        self._r = reader.column("signatures_r")
-        self._s = reader.column("signatures_s")
-        for column, name in ((self._r, "signatures_r"), (self._s, "signatures_s")):
-            if column.remaining != shaped * WORD:
-                raise InvalidBatch(f"column {name}: not {WORD} bytes for each transaction")
+        self._r = _signature_words(reader, "signatures_r", shaped)
+        self._s = _signature_words(reader, "signatures_s", shaped)
 
     def read_all(self) -> list[bytes]:
         raws = []
@@ -343,8 +340,8 @@ class _TransactionReader:
 
     def _read(self, kind: int) -> bytes:
         base = kind & ~CREATION
-        nonce = _minimal(next(self._nonces))
-        gas = _minimal(next(self._gas_limits))
+        nonce = next(self._nonces)
+        gas = next(self._gas_limits)
         to = b"" if kind & CREATION else self._addresses.read(next(self._codes))
         value = self._values.read()
         fee = self._fees.read()
@@ -355,14 +352,14 @@ class _TransactionReader:
             data = self._read_data(data_length, bool(to))
             v = _minimal(self._v_bases[base] + next(self._parities))
             return join_transaction(
-                0, (nonce, fee, gas, to, value, data, v, self._signature(), self._signature_s())
+                0, (nonce, fee, gas, to, value, data, v, next(self._r), next(self._s))
             )
         priority = self._priorities.read() if base != ACCESS_LIST else b""
         data = self._read_data(data_length, bool(to))
         lists = [self._read_list() for _ in range(2 if base == SET_CODE else 1)]
         parity = b"\x01" if next(self._parities) else b""
         prices = (fee,) if base == ACCESS_LIST else (priority, fee)
-        signature = (parity, self._signature(), self._signature_s())
+        signature = (parity, next(self._r), next(self._s))
         return join_transaction(
             TYPE_OF_KIND[base],
             (self._chain_id, nonce, *prices, gas, to, value, data, *lists, *signature),
@@ -389,12 +386,6 @@ class _TransactionReader:
 
     def _read_opaque(self) -> bytes:
         return self._opaque.fixed(next(self._opaque_lengths))
-
-    def _signature(self) -> bytes:
-        return self._r.fixed(WORD).lstrip(b"\0")
-
-    def _signature_s(self) -> bytes:
-        return self._s.fixed(WORD).lstrip(b"\0")
 
     def _spend(self, size: int) -> None:
         self._budget -= size
@@ -427,7 +418,8 @@ class _AddressReader:
 
 
 class _AmountReader:
-    __slots__ = ("_exponents", "_position", "_sizes", "mantissas")
+    __slots__ = ("_exponents", "_position", "_seen", "_sizes", "mantissas")
+    MAX_SEEN = 4096  # amounts repeat; bounded because they need not
 
     def __init__(self, reader: ColumnReader, name: str, count: int) -> None:
         exponents = reader.column(f"{name}_exponents")
@@ -438,23 +430,38 @@ class _AmountReader:
         exponents.finish()
         sizes.finish()
         self._position = 0
+        self._seen: dict[tuple[int, bytes], bytes] = {}
         if count and (max(self._exponents) > MAX_DECIMAL_EXPONENT or max(self._sizes) > WORD):
             raise InvalidBatch(f"column {name}: an amount is wider than 256 bits")
 
     def read(self) -> bytes:
         position = self._position
         self._position = position + 1
-        mantissa = self.mantissas.fixed(self._sizes[position])
-        exponent = self._exponents[position]
-        number = int.from_bytes(mantissa, "big")
-        if mantissa[:1] == b"\0" or (number % 10 == 0 and (number or exponent)):
-            raise InvalidBatch("an amount is not in its shortest form")
-        if not exponent:
-            return mantissa
-        amount = _minimal(number * 10**exponent)
-        if len(amount) > WORD:
-            raise InvalidBatch("an amount is wider than 256 bits")
+        key = (self._exponents[position], self.mantissas.fixed(self._sizes[position]))
+        amount = self._seen.get(key)
+        if amount is None:
+            amount = _undecimal(*key)
+            if len(self._seen) < self.MAX_SEEN:
+                self._seen[key] = amount
         return amount
+
+
+def _undecimal(exponent: int, mantissa: bytes) -> bytes:
+    number = int.from_bytes(mantissa, "big")
+    if mantissa[:1] == b"\0" or (number % 10 == 0 and (number or exponent)):
+        raise InvalidBatch("an amount is not in its shortest form")
+    amount = _minimal(number * 10**exponent) if exponent else mantissa
+    if len(amount) > WORD:
+        raise InvalidBatch("an amount is wider than 256 bits")
+    return amount
+
+
+def _signature_words(reader: ColumnReader, name: str, count: int) -> Iterator[bytes]:
+    column = reader.column(name)
+    if column.remaining != count * WORD:
+        raise InvalidBatch(f"column {name}: not {WORD} bytes for each transaction")
+    data = column.rest()
+    return iter([data[at : at + WORD].lstrip(b"\0") for at in range(0, len(data), WORD)])
 
 
 def _numbers(reader: ColumnReader, name: str, count: int, limit: int = 1 << 64) -> Sequence[int]:

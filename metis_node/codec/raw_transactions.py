@@ -15,6 +15,7 @@ TYPED_SHAPES = {1: (11, 1 << 7), 2: (12, 1 << 8), 4: (13, 1 << 8 | 1 << 9)}
 
 _SHORT_STRINGS = [bytes((0x80 + n,)) for n in range(56)]
 _SHORT_LISTS = [bytes((0xC0 + n,)) for n in range(56)]
+_LIST_FIELDS = {0: (), 1: (7,), 2: (8,), 4: (8, 9)}
 
 
 def split_transaction(raw: bytes) -> tuple[int, list[bytes]] | None:
@@ -40,23 +41,20 @@ def split_transaction(raw: bytes) -> tuple[int, list[bytes]] | None:
 
 def join_transaction(kind: int, fields: Sequence[bytes]) -> bytes:
     """The inverse of `split_transaction`."""
-    lists = TYPED_SHAPES[kind][1] if kind else 0
-    parts: list[bytes] = []
-    size = 0
-    for index, payload in enumerate(fields):
+    short = _SHORT_STRINGS
+    parts = [
+        payload
+        if (length := len(payload)) == 1 and payload < b"\x80"
+        else (short[length] if length < 56 else _long_head(0xB7, length)) + payload
+        for payload in fields
+    ]
+    for index in _LIST_FIELDS[kind]:
+        payload = fields[index]
         length = len(payload)
-        if lists >> index & 1:
-            parts.append(_SHORT_LISTS[length] if length < 56 else _long_head(0xF7, length))
-        elif length == 1 and payload < b"\x80":
-            parts.append(payload)
-            size += 1
-            continue
-        else:
-            parts.append(_SHORT_STRINGS[length] if length < 56 else _long_head(0xB7, length))
-        parts.append(payload)
-        size += len(parts[-2]) + length
-    head = _SHORT_LISTS[size] if size < 56 else _long_head(0xF7, size)
+        parts[index] = (_SHORT_LISTS[length] if length < 56 else _long_head(0xF7, length)) + payload
     body = b"".join(parts)
+    size = len(body)
+    head = _SHORT_LISTS[size] if size < 56 else _long_head(0xF7, size)
     return bytes((kind,)) + head + body if kind else head + body
 
 
