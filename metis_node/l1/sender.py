@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 MAX_PENDING = 4  # transactions of ours in the L1's pool at once
 MAX_REQUESTS = 256  # waiting to be sent; a batch has at most some dozens
+MAX_BACK_OFF = 16  # times the poll interval, while the L1 does not answer
+IDLE_LOOK_S = 15.0  # between two looks at balance and nonce while there is nothing to send
 MAX_REFUSALS = 5  # of one request by the L1, in a row, before it is given up
 
 
@@ -140,7 +142,13 @@ class TransactionSender:
                 failures += 1
                 if failures == 1:
                     log.warning("L1 transactions wait", reason=error.message)
-            await self._pause(self._poll_s * min(2**failures, 16))
+            await self._pause(self._pause_s(failures))
+
+    def _pause_s(self, failures: int) -> float:
+        if failures:
+            return self._poll_s * min(2**failures, MAX_BACK_OFF)
+        is_idle = self._settled.is_set() and not self._entries and not self._requests
+        return max(IDLE_LOOK_S, self._poll_s) if is_idle else self._poll_s
 
     async def _pause(self, seconds: float) -> None:
         try:
