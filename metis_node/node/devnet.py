@@ -65,7 +65,12 @@ def run_devnet(
             l1 = {"l1": l1_url, "l1_pid": child.pid if child is not None else None}
             announce(ready.facts() | l1 | {"data_dir": str(settings.data_dir)})
 
-        run_daemon(lambda stop: run_node(config, genesis, stop=stop, on_ready=on_ready))
+        companions = {"embedded L1": child.watch} if child is not None else {}
+        run_daemon(
+            lambda stop: run_node(
+                config, genesis, stop=stop, on_ready=on_ready, companions=companions
+            )
+        )
 
 
 def reset_devnet(data_dir: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import select
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from metis_node.errors import Temporary
+from metis_node.errors import Fatal, Temporary
 
 START_S = 60.0  # a first start on a loaded machine
 STOP_S = 1.5
@@ -33,6 +35,14 @@ class L1Process:
     def await_url(self) -> str:
         """Where it serves, once it does. Temporary with the end of its log where it does not."""
         return _awaited_url(self.child, self.log_file)
+
+    async def watch(self) -> None:
+        """Run beside the devnet: a devnet without its L1 ends, saying why."""
+        await _ended(self.child.pid)
+        raise Fatal(
+            f"the embedded L1 ended with code {self.child.wait()}; the end of {self.log_file} "
+            f"says:\n{_tail(self.log_file)}"
+        )
 
 
 @contextmanager
@@ -76,6 +86,18 @@ def _awaited_url(child: subprocess.Popen[bytes], log_file: Path) -> str:
     raise Temporary(
         f"the embedded L1 did not start; the end of {log_file} says:\n{_tail(log_file)}"
     )
+
+
+async def _ended(pid: int) -> None:
+    """Return when a child has ended; it is not reaped."""
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    descriptor = os.pidfd_open(pid)
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _tail(log_file: Path, lines: int = 5) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,11 @@ async def run_node(
     *,
     stop: asyncio.Event,
     on_ready: Callable[[Ready], None],
+    companions: Mapping[str, Service] | None = None,
 ) -> None:
     """Run until `stop` is set. Raises what made it impossible to go on.
+
+    `companions` run beside the node's own services; one that fails ends the node.
 
     The end is the start backwards: producing, posting and following stop, the RPC answers what is
     under way, threads finish their block, the database is closed.
@@ -90,6 +93,7 @@ async def run_node(
                 "intake": parts.intake.run,
                 "l1 follower": l1.follower.run,
                 **batches.services,
+                **(companions or {}),
             }
             if producer is not None:
                 services["block producer"] = lambda: _produce(producer, l1)

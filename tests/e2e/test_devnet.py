@@ -96,6 +96,12 @@ def test_ctrl_c_ends_the_l1_with_the_devnet(daemon: Daemon) -> None:
         os.kill(child, 0)
 
 
+def test_a_devnet_whose_l1_died_ends_and_says_so(daemon: Daemon) -> None:
+    os.kill(daemon.facts["l1_pid"], signal.SIGKILL)
+    assert daemon.process.wait(30) == 4
+    assert "the embedded L1 ended with code -9" in daemon.log.read_text()
+
+
 def test_a_killed_devnet_leaves_a_sound_database(daemon: Daemon, tmp_path: Path) -> None:
     key = daemon.facts["accounts"][0]["private_key"]
     sent = [send_transfer(daemon.rpc, key, RECIPIENT, value) for value in range(1, 40)]
