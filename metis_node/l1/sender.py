@@ -146,7 +146,8 @@ class TransactionSender:
 
     def _pause_s(self, failures: int) -> float:
         if failures:
-            return self._poll_s * min(2**failures, MAX_BACK_OFF)
+            factor: int = min(2**failures, MAX_BACK_OFF)
+            return self._poll_s * factor
         is_idle = self._settled.is_set() and not self._entries and not self._requests
         return max(IDLE_LOOK_S, self._poll_s) if is_idle else self._poll_s
 
