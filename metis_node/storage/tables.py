@@ -14,7 +14,7 @@
 | `h` | be64 number | header RLP | chain |
 | `H` | block hash | be64 number | chain |
 | `p` | transaction hash | raw local transaction of the mempool | chain |
-| `b` | be64 L1 number, or a name | batches seen on L1 | engine |
+| `b` | be64 last L2 block of a batch, or a name | batches on L1, cursor of their scan | engine |
 | `v` | blob versioned hash | blob (embedded L1 only) | engine |
 | `M` | name | head, genesis, schema, safe, finalized, ... | all |
 
