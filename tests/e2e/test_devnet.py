@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.e2e.daemons import (
     running,
     send_transfer,
 )
+from tests.integration.l1.anvil import running_anvil
 
 pytestmark = pytest.mark.e2e
 
@@ -120,3 +122,24 @@ def test_no_l1_is_said_so(tmp_path: Path) -> None:
     result = run_to_end(command)
     assert result.returncode == 5
     assert b"no answer from http://127.0.0.1:9" in result.stderr
+
+
+@pytest.mark.parametrize(("hardfork", "data"), [("prague", "blobs"), ("osaka", "auto")])
+async def test_another_ethereum_as_l1(tmp_path: Path, hardfork: str, data: str) -> None:
+    flags = ("--block-time", "1", "--slots-in-an-epoch", "1", "--hardfork", hardfork)
+    async with running_anvil(*flags, mining=True) as anvil:
+        more = ("--l1", anvil.url, "-s", f"batcher.data={data}")
+        await asyncio.to_thread(_batches_reach, devnet(tmp_path / "net", *more), tmp_path / "log")
+
+
+def _batches_reach(command: list[str], log: Path) -> None:
+    """A transaction becomes final on the L1 that the command names."""
+    with running(command, log) as daemon:
+        assert daemon.facts["l1_pid"] is None
+        assert daemon.facts["l1_chain_id"] == 31_337
+        sent = send_transfer(daemon.rpc, daemon.facts["accounts"][0]["private_key"], RECIPIENT, 1)
+        receipt = await_result(daemon.rpc, "eth_getTransactionReceipt", sent)
+        await_height(daemon.rpc, int(receipt["blockNumber"], 16), tag="finalized")
+        code, seconds = daemon.terminate()
+        assert code == 0
+        assert seconds < 2.0
