@@ -50,7 +50,9 @@ def _traceback(stream: Any, exception: Any) -> None:
 
 def _json_ending() -> list[Any]:
     return [
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        ),
         structlog.processors.JSONRenderer(
             serializer=lambda event, **_: orjson.dumps(event, default=str)
         ),
