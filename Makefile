@@ -27,7 +27,7 @@ $(STAMPS)/python: constraints.txt
 
 $(STAMPS)/native: $(NATIVE_SOURCES) pyproject.toml $(STAMPS)/python
 	@echo "building the native crate (first time: a few minutes)"
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
+	@PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
 	@touch $@
 
 $(STAMPS)/node: package-lock.json $(STAMPS)/python

@@ -40,7 +40,7 @@ MIN_BLOCK_TIME_MS = 200
 MAX_BLOCK_TIME_MS = 60_000
 MIN_GAS_LIMIT = 2_000_000  # the system transaction's gas, twice
 MAX_GAS_LIMIT = (1 << 63) - 1
-MAX_BLOCK_BYTES = 64 << 20
+MAX_BLOCK_BYTES = 16 << 20  # what a batch carries at most (docs/protocol/batches.md)
 
 # Addresses, code and nonce as deployed on Ethereum (EIP-2935, EIP-4788).
 HISTORY_STORAGE = "0x0000f90827f1c53a10cb7a02335b175320002935"
