@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 
 from metis_node._native import decode_transactions
 from metis_node.chain.blockchain import Blockchain
@@ -16,6 +16,8 @@ from metis_node.chain.mempool import Mempool
 from metis_node.engine.intake import Admitted, Intake
 from metis_node.errors import InvalidTransaction
 from metis_node.execution.fees import BLOB_SCHEDULES, blob_base_fee, fork_at
+from metis_node.l1.blobs import Sidecar
+from metis_node.l1.kzg_process import KzgProcess
 from metis_node.node.blob_sidecar import BLOB_TYPE, check_sidecar, parse_sidecar
 from metis_node.node.blob_store import BlobStore
 from metis_node.types.primitives import Hash32
@@ -26,17 +28,12 @@ MAX_WAITING = 64  # sidecars under check: each holds up to 1.2 MB
 class BlobIntake(Intake):
     """An `Intake` whose blob transactions pass `check_sidecar` first."""
 
-    def __init__(
-        self,
-        *,
-        blockchain: Blockchain,
-        mempool: Mempool,
-        blobs: BlobStore,
-    ) -> None:
+    def __init__(self, *, blockchain: Blockchain, mempool: Mempool, blobs: BlobStore) -> None:
         super().__init__(blockchain=blockchain, mempool=mempool, journal=None)
         self._blockchain = blockchain
         self._blobs = blobs
-        self._checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blobs")
+        self._kzg = KzgProcess()
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blobs")
         self._checks = 0
 
     def submit(self, raw: bytes) -> asyncio.Future[Hash32]:
@@ -59,24 +56,34 @@ class BlobIntake(Intake):
 
     async def aclose(self) -> None:
         await super().aclose()
-        self._checker.shutdown(wait=False, cancel_futures=True)
+        self._kzg.shutdown()
+        self._writer.shutdown(wait=True)
 
     async def _submit_blobs(self, raw: bytes) -> Hash32:
         self._checks += 1
         try:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._checker, self._prove_and_keep, raw)
+            await self._prove_and_keep(raw)
         finally:
             self._checks -= 1
         return await super().submit(raw)
 
-    def _prove_and_keep(self, raw: bytes) -> None:
+    async def _prove_and_keep(self, raw: bytes) -> None:
+        loop, head = asyncio.get_running_loop(), self._blockchain.head
+        fork = fork_at(self._blockchain.rules, head.header.timestamp)
+        sidecar, names = await loop.run_in_executor(self._writer, self._read, raw, fork)
+        try:
+            await loop.run_in_executor(self._kzg, check_sidecar, sidecar, names, fork)
+        except BrokenExecutor as error:
+            raise InvalidTransaction("the process that checks blobs died", code="busy") from error
+        await loop.run_in_executor(self._writer, self._blobs.put, sidecar, head.number)
+
+    def _read(self, raw: bytes, fork: str) -> tuple[Sidecar, list[bytes]]:
+        """The sidecar, and the hashes that the transaction names. Refuses one that cannot pay."""
         head, rules = self._blockchain.head, self._blockchain.rules
         sidecar = parse_sidecar(raw)
         decoded = decode_transactions([raw], chain_id=rules.chain_id, allow_blobs=True)[0]
         if isinstance(decoded, tuple):
             raise InvalidTransaction(decoded[1], code=decoded[0])
-        fork = fork_at(rules, head.header.timestamp)
         fee = blob_base_fee(head.header.excess_blob_gas, BLOB_SCHEDULES[fork])
         if decoded.max_fee_per_blob_gas < fee:
             raise InvalidTransaction(
@@ -85,5 +92,4 @@ class BlobIntake(Intake):
                 f"blobBaseFee: {fee}",
                 code="fee_low",
             )
-        check_sidecar(sidecar, decoded.blob_hashes, fork)
-        self._blobs.put(sidecar, head.number)
+        return sidecar, decoded.blob_hashes

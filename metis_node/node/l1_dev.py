@@ -17,7 +17,6 @@ from metis_node.chain.blockchain import Blockchain
 from metis_node.chain.mempool import Mempool
 from metis_node.engine.block_producer import BlockProducer
 from metis_node.engine.ports import SoleProposer
-from metis_node.l1.blobs import trusted_setup
 from metis_node.node.assembly import (
     ChainParts,
     IntakeFactory,
@@ -85,7 +84,6 @@ async def run_l1(
 ) -> None:
     """Serve and make blocks until `stop` is set."""
     config = _defaults()
-    trusted_setup()  # 2 s in which nothing else could run: before anybody waits for an answer
     with opened_blockchain(settings.data_dir, config.storage, None) as blockchain:
         blobs = BlobStore(blockchain.store, retention_blocks=settings.blob_retention_blocks)
         parts_of = chain_parts(blockchain, config, intake=_blob_intake(blobs))
