@@ -1,5 +1,6 @@
 //! `metis_node._native`: EVM execution, state trie, hashing, signature recovery. See `_native.pyi`.
 
+mod allocator;
 pub mod blocks;
 pub mod calls;
 pub mod convert;
@@ -21,13 +22,9 @@ pub mod verification;
 
 use pyo3::prelude::*;
 
-/// Trie nodes and EVM frames are many small, short-lived objects: the system allocator took a fifth of
-/// the time of a block.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[pymodule(gil_used = true)]
 fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    allocator::configure();
     m.add_function(wrap_pyfunction!(hashing::keccak256, m)?)?;
     m.add_function(wrap_pyfunction!(hashing::keccak256_many, m)?)?;
     m.add_function(wrap_pyfunction!(hashing::ordered_trie_root, m)?)?;

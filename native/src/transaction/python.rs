@@ -16,6 +16,9 @@ use super::{Envelope, Refused, Transaction, decode_bounded};
 use crate::convert::{bytes, hex_data, hex_quantity, hex_wide, int};
 use crate::guard::detached;
 
+/// Waking the pool costs more processor time than it saves waiting for fewer transactions than this.
+const PARALLEL_FROM: usize = 64;
+
 /// See `_native.pyi`.
 #[pyclass(frozen, name = "Transaction", module = "metis_node._native")]
 pub struct PyTransaction(pub Arc<Transaction>);
@@ -30,10 +33,11 @@ pub fn decode_transactions<'py>(
     allow_blobs: bool,
 ) -> PyResult<Bound<'py, PyList>> {
     let decoded: Vec<Result<Transaction, Refused>> = detached(py, "decode_transactions", || {
-        Ok(raws
-            .par_iter()
-            .map(|raw| decode_bounded(raw, chain_id, allow_blobs))
-            .collect())
+        let decode = |raw: &PyBackedBytes| decode_bounded(raw, chain_id, allow_blobs);
+        Ok(match raws.len() < PARALLEL_FROM {
+            true => raws.iter().map(decode).collect(),
+            false => raws.par_iter().map(decode).collect(),
+        })
     })?;
     let list = PyList::empty(py);
     for item in decoded {
