@@ -59,7 +59,8 @@ fmt:  ## format everything
 test: check  ## every test there is
 	cargo test --manifest-path native/Cargo.toml --release --locked --quiet
 	cd contracts && $(FORGE) test
-	$(PYTEST)
+	$(PYTEST) -n 2 --dist loadscope tests/unit tests/integration tests/e2e
+	$(PYTEST) tests/vectors
 
 unit: $(STAMPS)/native  ## the quick tests
 	$(PYTEST) tests/unit -q
