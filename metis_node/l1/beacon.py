@@ -137,7 +137,14 @@ class _Source:
         """What the source has for these hashes. Temporary where it does not answer properly."""
         place = await self._place(block)
         query = "&".join(f"versioned_hashes=0x{name.hex()}" for name in hashes)
-        answer = await self._get(f"/eth/v1/beacon/blobs/{place}?{query}")
+        blobs = await self._ask(f"/eth/v1/beacon/blobs/{place}?{query}")
+        if len(blobs) < len(hashes) > 1:
+            # Some sources (anvil) heed only one of several hashes: ask for all blobs of the block.
+            blobs = await self._ask(f"/eth/v1/beacon/blobs/{place}")
+        return blobs
+
+    async def _ask(self, path: str) -> list[bytes]:
+        answer = await self._get(path)
         if answer is None:
             return []
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -259,30 +259,36 @@ async def test_a_malformed_blob_answer_is_named(body: str) -> None:
 
 
 async def test_blobs_of_anvil_are_found_by_block_number() -> None:
+    """Also several of one block: anvil heeds only one of the hashes that it is asked for."""
     async with running_anvil() as anvil, client_of(anvil.url) as client:
-        blob = encode_blob(b"on chain")
-        sidecar = make_sidecar([blob], version=0)
-        fields: dict[str, Any] = {
-            "type": 3,
-            "chainId": CHAIN_ID,
-            "nonce": 0,
-            "to": b"\xfe" * 20,
-            "value": 0,
-            "gas": 21_000,
-            "maxFeePerGas": 10**10,
-            "maxPriorityFeePerGas": 1,
-            "data": b"",
-            "accessList": (),
-            "maxFeePerBlobGas": 10**10,
-            "blobVersionedHashes": list(sidecar.versioned_hashes),
-        }
-        signed = account().sign_transaction(fields)
-        await client.send_raw(pooled_encoding(bytes(signed.raw_transaction), sidecar))
+        blobs = [encode_blob(b"on chain %d" % index) for index in range(4)]
+        for nonce, pair in enumerate((blobs[:2], blobs[2:])):
+            sidecar = make_sidecar(pair, version=0)
+            signed = account().sign_transaction(_blob_fields(nonce, sidecar.versioned_hashes))
+            await client.send_raw(pooled_encoding(bytes(signed.raw_transaction), sidecar))
         await anvil.mine()
         found = await client.block(1)
         assert found is not None
         header, transactions = found
-        assert transactions[0].blob_hashes == sidecar.versioned_hashes
+        hashes = [name for tx in transactions for name in tx.blob_hashes]
+        assert len(hashes) == 4
         sources = BlobSources([anvil.url], cache=BlobCache())
-        assert await sources.fetch(header, transactions[0].blob_hashes) == [blob]
+        assert await sources.fetch(header, hashes) == blobs
         await sources.aclose()
+
+
+def _blob_fields(nonce: int, hashes: Sequence[Hash32]) -> dict[str, Any]:
+    return {
+        "type": 3,
+        "chainId": CHAIN_ID,
+        "nonce": nonce,
+        "to": b"\xfe" * 20,
+        "value": 0,
+        "gas": 21_000,
+        "maxFeePerGas": 10**10,
+        "maxPriorityFeePerGas": 1,
+        "data": b"",
+        "accessList": (),
+        "maxFeePerBlobGas": 10**10,
+        "blobVersionedHashes": list(hashes),
+    }
