@@ -237,6 +237,9 @@ class Dispatcher:
             stopping = errors.error_member(errors.REFUSED, "the node is shutting down")
             deferred.settle(failure(None, stopping))
             raise
+        except Exception as exception:  # a client that gets no answer waits for ever
+            deferred.settle(failure(None, errors.error_of(exception, "(batch)")))
+            return
         deferred.settle(answers.joined())
 
     async def _fill(self, answers: Answers, requests: list[Any], session: Session) -> None:
