@@ -5,7 +5,8 @@ import { ethers } from "ethers";
 
 const [url, key, artifactPath] = process.argv.slice(2);
 const { abi, bytecode } = JSON.parse(readFileSync(artifactPath, "utf8"));
-const provider = new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 100 });
+// ethers keeps answers for 250 ms by default: a nonce asked for twice around a block would be stale.
+const provider = new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 100, cacheTimeout: -1 });
 const sockets = new ethers.WebSocketProvider(url.replace("http", "ws"));
 const wallet = new ethers.Wallet(key, provider);
 
