@@ -17,11 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.devnet_process import ANVIL, devnet
+from bench.loadgen import BLOCK_BYTES, GAS_LIMIT, LOADGEN_PATH, TOOLS
 from bench.report import publish
-
-TOOLS = Path(__file__).resolve().parents[2] / "shared" / "tools"
-GAS_LIMIT = 1_000_000_000
-BLOCK_BYTES = 16 << 20
 
 
 def run(arguments: list[str]) -> None:
@@ -51,6 +48,7 @@ def run(arguments: list[str]) -> None:
             "MODES": options.modes,
             "ANVIL": str(ANVIL.resolve()),
             "PYTHON": sys.executable,
+            "PYTHONPATH": str(LOADGEN_PATH),
             "OUT": out,
         }
         subprocess.run(["bash", str(script)], env=environment, check=True)

@@ -11,8 +11,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from bench.compare import BLOCK_BYTES, GAS_LIMIT, TOOLS
 from bench.devnet_process import devnet
+from bench.loadgen import BLOCK_BYTES, GAS_LIMIT, LOADGEN_PATH, TOOLS
 from bench.report import publish
 
 SAMPLE_INTERVAL_S = 5.0
@@ -55,7 +55,7 @@ def _load(url: str, key: str, workload: str, txs: int) -> dict[str, float]:
                 *("--url", url, "--workloads", workload, "--txs", str(txs)),
                 *("--batch", "100", "--concurrency", "4", "--json", str(report)),
             ],
-            env={**os.environ, "LOADGEN_KEY": key},
+            env={**os.environ, "LOADGEN_KEY": key, "PYTHONPATH": str(LOADGEN_PATH)},
             check=True,
             stdout=subprocess.DEVNULL,
         )
