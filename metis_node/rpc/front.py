@@ -89,6 +89,7 @@ class Front(HttpToolsProtocol):
         self._offered = False  # the request offers to leave HTTP/1.1, see `_upgrade`
         self._refused = False  # the rest of the connection is read and thrown away
         self._in_head = True
+        self._in_message = False  # the parser has seen the beginning of a request, not its end
         self._head_bytes = 0
         self._simple = False  # the last head: ours, its body as long as it says, nothing unusual
         self._known_head = b""
@@ -163,7 +164,7 @@ class Front(HttpToolsProtocol):
         self._unread = unread
         if self._exchanges or unread:
             idle = 0.0
-        elif not self._in_head or self._head_bytes:
+        elif self._in_message or self._head_bytes:
             idle = limits.idle_timeout_s if now - self._began_at > limits.request_timeout_s else 0.0
         else:
             idle = now - self._active_at
@@ -190,7 +191,7 @@ class Front(HttpToolsProtocol):
 
     def _at_boundary(self) -> bool:
         """Whether the parser stands between two requests."""
-        return self._in_head and not self._head_bytes and not self._refused
+        return not self._in_message and not self._head_bytes and not self._refused
 
     def _remember_head(self, data: bytes) -> None:
         """Know this head again if `data` is exactly one request with a plain body: clients repeat
@@ -236,6 +237,7 @@ class Front(HttpToolsProtocol):
         return super()._get_upgrade()
 
     def on_message_begin(self) -> None:
+        self._in_message = True
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -302,6 +304,7 @@ class Front(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_head = True
+        self._in_message = False
         if self._offered:
             return
         if not self._ours:

@@ -30,7 +30,8 @@ class ReceiptWaiters:
         """True once a block holds it, False after the time-out."""
         event = self._enter(transaction_hash)
         try:
-            await asyncio.wait_for(event.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await event.wait()
         except TimeoutError:
             return False
         finally:

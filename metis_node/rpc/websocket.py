@@ -119,7 +119,8 @@ async def _give_up(scope: Message, send: Send, reason: str) -> None:
     """Say why, if the client still reads; then cut the connection."""
     close = {"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": reason[:120]}
     try:
-        await asyncio.wait_for(send(close), CLOSE_WAIT_S)
+        async with asyncio.timeout(CLOSE_WAIT_S):
+            await send(close)
         await asyncio.sleep(CLOSE_WAIT_S)
     except TimeoutError:
         pass

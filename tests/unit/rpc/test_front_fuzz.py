@@ -113,3 +113,12 @@ def test_no_bytes_break_the_front(chunks: list[bytes]) -> None:
     written, closed = asyncio.run(answers(chunks))
     if b"HTTP/1.1 4" in written:
         assert closed
+
+
+async def test_the_rest_of_a_head_is_not_known_as_a_head() -> None:
+    first, second = request("a", "Host: a\r\n"), request("b", "Host: a\r\n")
+    rest = second[20:]
+    written, refused = await answers([first + second[:20], rest, rest])
+    assert written.count(b"HTTP/1.1 200 OK") == 2
+    assert b"HTTP/1.1 400" in written
+    assert refused
