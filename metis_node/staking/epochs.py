@@ -1,0 +1,148 @@
+"""An epoch: its blocks, its validators in order, and whose turn each round is.
+
+Everything follows from the arguments (consensus, "Epochs and the active sequencer"; rules E1 to E8
+of `docs/protocol/staking.md`). Which L1 blocks decide is in `seeds.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from metis_node.codec.hashes import keccak256
+from metis_node.staking.seeds import EpochAnchors, epoch_seed
+from metis_node.staking.validators import Validator
+from metis_node.types.primitives import Hash32
+
+FIRST_EPOCH_START = 1  # block 0 is the genesis file's, nobody's turn
+DEFAULT_LENGTH = 200
+MIN_LENGTH = 64
+MAX_LENGTH = 86_400
+LEAST_WITNESSES = 2  # other builders without whom nobody is called absent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """`order` has the elected first, then the backups by rank."""
+
+    number: int
+    start: int
+    length: int
+    stake_block: int  # L1 block whose set and parameters hold
+    seed: Hash32
+    order: tuple[Validator, ...]
+    is_carried: bool = False  # the set had no power: the last one stays in place (E8)
+
+    @property
+    def end(self) -> int:
+        """The last block."""
+        return self.start + self.length - 1
+
+    @property
+    def total_power(self) -> int:
+        return sum(validator.power for validator in self.order)
+
+    @property
+    def elected(self) -> Validator:
+        return self.order[0]
+
+    def base(self, height: int, parent_builder_index: int) -> int:
+        """E6: 0 at the first block, else the index of the builder named in the parent's header."""
+        assert self.start <= height <= self.end
+        return 0 if height == self.start else parent_builder_index
+
+    def proposer(self, base: int, round_number: int) -> Validator:
+        """E7: whose turn a round is."""
+        return self.order[(base + round_number) % len(self.order)]
+
+    def index_of(self, sequencer_id: int) -> int | None:
+        """The builder index of a sequencer; None where it is no validator of this epoch."""
+        for index, validator in enumerate(self.order):
+            if validator.sequencer_id == sequencer_id:
+                return index
+        return None
+
+
+def epoch_length(parameter: int | None) -> int:
+    """E1: what governance set, within its bounds; the default where it never did."""
+    if parameter is None:
+        return DEFAULT_LENGTH
+    return min(max(parameter, MIN_LENGTH), MAX_LENGTH)
+
+
+def make_epoch(
+    *,
+    number: int,
+    chain_id: int,
+    anchors: EpochAnchors,
+    validators: Sequence[Validator],
+    length: int,
+    previous: Epoch | None,
+    absent: Set[int] = frozenset(),
+) -> Epoch | None:
+    """The epoch after `previous`. None where there is no power and none before it either.
+
+    `validators` and `length` are those at the stake block; `absent` are ids that go behind (E5).
+    """
+    seed = epoch_seed(chain_id=chain_id, epoch=number, prev_randao=anchors.seed_block.prev_randao)
+    stake_block, is_carried = anchors.stake_block, not validators
+    if is_carried:
+        if previous is None:
+            return None
+        validators, length = previous.order, previous.length
+        stake_block = previous.stake_block
+    return Epoch(
+        number=number,
+        start=FIRST_EPOCH_START if previous is None else previous.start + previous.length,
+        length=length,
+        stake_block=stake_block,
+        seed=seed,
+        order=absent_last(weighted_order(seed, validators), absent),
+        is_carried=is_carried,
+    )
+
+
+def weighted_order(seed: Hash32, validators: Sequence[Validator]) -> tuple[Validator, ...]:
+    """E3: draws without replacement over the set by id; the i-th takes
+    keccak256(seed ‖ uint256 i) mod the power that remains."""
+    remaining = sorted(validators, key=lambda validator: validator.sequencer_id)
+    power = sum(validator.power for validator in remaining)
+    order: list[Validator] = []
+    for index in range(len(remaining)):
+        digest = keccak256(seed + index.to_bytes(32, "big"))
+        drawn = remaining.pop(_seat_of(int.from_bytes(digest, "big") % power, remaining))
+        order.append(drawn)
+        power -= drawn.power
+    return tuple(order)
+
+
+def _seat_of(point: int, validators: Sequence[Validator]) -> int:
+    """The index of the validator whose share of the line holds `point`."""
+    for index, validator in enumerate(validators):
+        if point < validator.power:
+            return index
+        point -= validator.power
+    raise AssertionError("a point lies within the total power")
+
+
+def absent_validators(
+    validators: Sequence[Validator], records: Mapping[int, Set[int]]
+) -> frozenset[int]:
+    """E4: who has not shown that it runs. `records` has each builder of the blocks of e-2 and e-1,
+    by id, with the ids whose votes its blocks record."""
+    absent: set[int] = set()
+    for validator in validators:
+        others = [named for builder, named in records.items() if builder != validator.sequencer_id]
+        if len(others) >= LEAST_WITNESSES and not any(
+            validator.sequencer_id in named for named in others
+        ):
+            absent.add(validator.sequencer_id)
+    return frozenset(absent)
+
+
+def absent_last(order: tuple[Validator, ...], absent: Set[int]) -> tuple[Validator, ...]:
+    """E5: the absent go behind all others, in their order. If that is all of them, none goes."""
+    present = tuple(v for v in order if v.sequencer_id not in absent)
+    if not present:
+        return order
+    return present + tuple(v for v in order if v.sequencer_id in absent)
