@@ -16,7 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.devnet_process import ANVIL, devnet
+from bench.anvil_process import ANVIL
+from bench.devnet_process import devnet
 from bench.loadgen import BLOCK_BYTES, GAS_LIMIT, LOADGEN_PATH, TOOLS
 from bench.report import publish
 

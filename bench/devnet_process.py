@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 METIS_NODE = Path(sys.executable).with_name("metis-node")
-ANVIL = Path("node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil")
 STOP_TIMEOUT_S = 30
 
 

@@ -1,8 +1,12 @@
-"""Memory and speed over a long run: one workload, many transactions, resident memory by the way."""
+"""Memory and speed over a long run: one workload, many transactions, resident memory by the way.
+
+With `--peer` anvil gets the same rounds in turn.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -11,11 +15,13 @@ import tempfile
 import threading
 from pathlib import Path
 
-from bench.devnet_process import devnet
+from bench.anvil_process import Anvil, anvil
+from bench.devnet_process import Devnet, devnet
 from bench.loadgen import BLOCK_BYTES, GAS_LIMIT, LOADGEN_PATH, TOOLS
 from bench.report import publish
 
-SAMPLE_INTERVAL_S = 5.0
+SAMPLE_INTERVAL_S = 1.0
+FIGURES = ("tx/s", "bad", "RSS MB", "peak MB")
 
 
 def run(arguments: list[str]) -> None:
@@ -24,25 +30,33 @@ def run(arguments: list[str]) -> None:
     parser.add_argument("--round", type=int, default=50_000, help="transactions signed at a time")
     parser.add_argument("--workload", default="transfer")
     parser.add_argument("--batcher", action="store_true", help="post batches meanwhile")
+    parser.add_argument("--peer", action="store_true", help="the same to anvil, in turn")
     options = parser.parse_args(arguments)
     flags = () if options.batcher else ("--no-batcher",)
+    columns = ["transactions"]
     rows: list[list[object]] = []
-    with devnet(gas_limit=GAS_LIMIT, max_block_bytes=BLOCK_BYTES, options=flags) as node:
+    with contextlib.ExitStack() as stack:
+        node = devnet(gas_limit=GAS_LIMIT, max_block_bytes=BLOCK_BYTES, options=flags)
+        servers: dict[str, Devnet | Anvil] = {"metis-node": stack.enter_context(node)}
+        if options.peer:
+            servers["anvil"] = stack.enter_context(anvil())
+        for name in servers:
+            columns += [f"{name} {figure}" for figure in FIGURES]
         for done in range(0, options.txs, options.round):
-            peak = _Peak(node.pid)
-            with peak:
-                result = _load(node.url, node.key, options.workload, options.round)
-            rows.append(
-                [
-                    done + options.round,
-                    float(result["e2e_tps"]),
-                    int(result["failed"]) + int(result["lost"]),
-                    round(peak.rss_mb(), 1),
-                    round(peak.highest_mb, 1),
-                ]
-            )
-            print(rows[-1], flush=True)
-    publish("endurance", ["transactions", "e2e tx/s", "bad", "RSS MB", "peak MB"], rows)
+            row: list[object] = [done + options.round]
+            for server in servers.values():
+                row += _round(server, options.workload, options.round)
+            rows.append(row)
+            print(row, flush=True)
+    publish("endurance", columns, rows)
+
+
+def _round(server: Devnet | Anvil, workload: str, txs: int) -> list[object]:
+    peak = _Peak(server.pid)
+    with peak:
+        result = _load(server.url, server.key, workload, txs)
+    bad = int(result["failed"]) + int(result["lost"])
+    return [float(result["e2e_tps"]), bad, round(peak.rss_mb(), 1), round(peak.highest_mb, 1)]
 
 
 def _load(url: str, key: str, workload: str, txs: int) -> dict[str, float]:

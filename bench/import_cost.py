@@ -13,14 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.loadgen import BLOCK_BYTES, GAS_LIMIT
 from bench.report import publish
 from metis_node import _native
 from metis_node.storage.leveldb import LevelStore, open_store
 from tests import factories
 
 SENDERS = 256
-GAS_LIMIT = 1_000_000_000
-BLOCK_BYTES = 16 << 20
 
 
 def run(arguments: list[str]) -> None:

@@ -12,8 +12,6 @@ import contextlib
 import itertools
 import json
 import os
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +21,11 @@ from urllib.parse import urlsplit
 
 from eth_account import Account
 
-from bench.devnet_process import ANVIL, devnet
+from bench.anvil_process import ANVIL, Anvil, anvil
+from bench.devnet_process import Devnet, devnet
+from bench.loadgen import BLOCK_BYTES, GAS_LIMIT
 from bench.report import publish
 
-GAS_LIMIT = 1_000_000_000
-BLOCK_BYTES = 16 << 20
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 RECIPIENT = "0x" + "77" * 20
 
@@ -102,7 +100,7 @@ def run(arguments: list[str]) -> None:
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(_ours())]
         if ANVIL.exists():
-            servers.append(stack.enter_context(_anvil()))
+            servers.append(stack.enter_context(_peer()))
         rows = asyncio.run(_measure(servers, options))
     columns = ["method"]
     for server in servers:
@@ -115,44 +113,20 @@ def _ours() -> Iterator[Server]:
     with devnet(
         gas_limit=GAS_LIMIT, max_block_bytes=BLOCK_BYTES, options=("--no-batcher",)
     ) as node:
-        url = urlsplit(node.url)
-        assert url.hostname is not None
-        assert url.port is not None
-        yield Server(
-            name="metis-node", host=url.hostname, port=url.port, pid=node.pid, key=node.key
-        )
+        yield _server("metis-node", node)
 
 
 @contextlib.contextmanager
-def _anvil() -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [str(ANVIL), "--port", str(port), "--silent", "--block-time", "1"]
-    with subprocess.Popen([*command, "--gas-limit", str(GAS_LIMIT), "--order", "fifo"]) as process:
-        try:
-            _await_port(port)
-            yield Server(
-                name="anvil",
-                host="127.0.0.1",
-                port=port,
-                pid=process.pid,
-                key="0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
-            )
-        finally:
-            process.terminate()
+def _peer() -> Iterator[Server]:
+    with anvil() as node:
+        yield _server("anvil", node)
 
 
-def _await_port(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+def _server(name: str, node: Devnet | Anvil) -> Server:
+    url = urlsplit(node.url)
+    assert url.hostname is not None
+    assert url.port is not None
+    return Server(name=name, host=url.hostname, port=url.port, pid=node.pid, key=node.key)
 
 
 async def _measure(servers: list[Server], options: argparse.Namespace) -> list[list[object]]:
