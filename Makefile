@@ -49,7 +49,7 @@ check: setup  ## everything static: format, lint, types, imports, clippy, stubs,
 	$(BIN)/python -m mypy.stubtest metis_node._native --concise
 	cargo fmt --manifest-path native/Cargo.toml --check
 	cargo clippy --manifest-path native/Cargo.toml --release --locked --all-targets -- -D warnings
-	cd contracts && $(FORGE) build --quiet && cd .. && tools/predeploys --check
+	cd contracts && $(FORGE) build --quiet && cd .. && tools/artifacts --check
 
 fmt:  ## format everything
 	$(BIN)/ruff format .
@@ -67,7 +67,7 @@ unit: $(STAMPS)/native  ## the quick tests
 
 contracts: $(STAMPS)/node  ## build contracts and write the committed artifacts
 	cd contracts && $(FORGE) build
-	tools/predeploys
+	tools/artifacts
 
 bench: setup  ## benchmarks beside their peers; prints tables, see bench/README.md
 	$(BIN)/python -m bench

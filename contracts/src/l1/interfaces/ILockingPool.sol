@@ -165,6 +165,8 @@ interface ILockingPool {
     error RewardFundEmpty(uint256 sequencerId, uint256 owed);
     /// @notice An address must not be zero.
     error ZeroAddress();
+    /// @notice The pool itself can't be paid rewards.
+    error PoolIsNoRecipient();
     /// @notice Only the slasher may do that.
     error NotSlasher(address caller);
     /// @notice Only the settlement contract may do that.
