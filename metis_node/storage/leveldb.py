@@ -20,7 +20,9 @@ from metis_node.storage.tables import META_SCHEMA, SCHEMA_VERSION, be32
 WRITE_BUFFER_BYTES = 64 << 20
 CACHE_BYTES = 128 << 20
 BLOOM_BITS = 10  # per key: one false read in a hundred
-MAX_OPEN_FILES = 512
+# Index and filter of an open table stay in memory: about 2 % of its size.
+TABLE_BYTES = 8 << 20
+MAX_OPEN_FILES = 128
 OWNER_FILE = "LOCK.owner"  # pid of the process that holds the directory
 
 
@@ -129,6 +131,8 @@ def open_store(
     """
     if create:
         directory.mkdir(parents=True, exist_ok=True)
+    elif not (directory / "CURRENT").exists():  # LevelDB would complain of its lock
+        raise CorruptStore(f"there is no database in {directory}: run `metis-node init` first")
     database = _open_database(directory, create, cache_bytes, write_buffer_bytes)
     owner_file = directory / OWNER_FILE
     try:
@@ -149,16 +153,13 @@ def _open_database(directory: Path, create: bool, cache_bytes: int, write_buffer
             write_buffer_size=write_buffer,
             bloom_filter_bits=BLOOM_BITS,
             max_open_files=MAX_OPEN_FILES,
+            max_file_size=TABLE_BYTES,
             paranoid_checks=False,
         )
     except (plyvel.Error, OSError) as error:
         text = str(error)
         if re.search(r"lock", text, re.IGNORECASE) and "LOCK" in text:
             raise _locked(directory) from error
-        if "does not exist" in text:
-            raise CorruptStore(
-                f"there is no database in {directory}: run `metis-node init` first"
-            ) from error
         raise CorruptStore(
             f"LevelDB refuses the database in {directory}: {text}; restore it from a copy, or "
             "rebuild it with `metis-node sync --from l1`"

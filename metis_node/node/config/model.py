@@ -40,7 +40,7 @@ class Chain(Section):
 
 class Storage(Section):
     block_cache_mb: int = Field(
-        default=64, ge=1, le=65_536, description="LevelDB's cache of uncompressed blocks, MiB"
+        default=16, ge=1, le=65_536, description="LevelDB's cache of uncompressed blocks, MiB"
     )
     write_buffer_mb: int = Field(
         default=32, ge=1, le=1_024, description="LevelDB's write buffer, MiB; two may exist at once"

@@ -116,6 +116,12 @@ def test_a_missing_database_is_named(tmp_path: Path) -> None:
         open_store(tmp_path, create=False)
 
 
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CorruptStore, match="metis-node init"):
+        open_store(tmp_path / "absent", create=False)
+    assert not (tmp_path / "absent").exists()
+
+
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.write([(b"xa", b"1")])
