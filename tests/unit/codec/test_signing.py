@@ -76,7 +76,9 @@ def test_digests_are_those_of_the_fixture(case: dict[str, Any]) -> None:
 
 def test_the_fixture_is_what_its_script_writes() -> None:
     script = PATH.with_suffix(".py")
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, script, "--check"], check=False, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout) == (0, "")
     assert {case["type"] for case in FIXTURE["cases"]} == TYPES
 
