@@ -81,12 +81,40 @@ class KeyDirectory:
         """The key. InvalidConfig for a wrong password, weak permissions or a damaged file."""
         return unlock_keystore(self._path(name), password)
 
+    def change_password(
+        self, name: str, old: str, new: str, *, iterations: int | None = None
+    ) -> KeyEntry:
+        """Encrypt a key anew. The file is replaced as a whole: a crash leaves the old or the new."""
+        from eth_account import Account
+
+        account = self.unlock(name, old)
+        _require_password(new)
+        keystore = Account.encrypt(account.key, new, kdf="scrypt", iterations=iterations)
+        path = self._path(name)
+        _replace_private(path, orjson.dumps(keystore, option=orjson.OPT_INDENT_2))
+        return KeyEntry(name=name, address=account.address, path=path)
+
+    def export(self, name: str, password: str, file: Path, *, private: bool = False) -> KeyEntry:
+        """Copy a key to a new file of mode 0600: its keystore, or the bare private key.
+
+        The password is tried first, so that no copy is made that nobody can open.
+        """
+        account = self.unlock(name, password)
+        if file.exists():
+            raise InvalidConfig(f"{file} exists already: name a file that does not")
+        if not file.parent.is_dir():
+            raise InvalidConfig(f"there is no directory {file.parent}: make it first")
+        bare = b"0x" + bytes(account.key).hex().encode() + b"\n"
+        _write_private(file, bare if private else self._path(name).read_bytes())
+        return KeyEntry(name=name, address=account.address, path=file)
+
     def _path(self, name: str) -> Path:
         if not KEY_NAME.fullmatch(name):
             raise InvalidConfig(
                 f"{name!r} cannot name a key: use up to 64 lower-case letters, digits, "
                 "'.', '_' and '-'"
             )
+        _require_guarded(self.path)
         return self.path / f"{name}.json"
 
 
@@ -201,6 +229,20 @@ def _checksum(keystore: Mapping[str, Any]) -> str:
     return to_checksum_address(address)
 
 
+def _require_guarded(directory: Path) -> None:
+    """Who may write into the directory may put another key under a name that is trusted."""
+    try:
+        mode = stat.S_IMODE(directory.stat().st_mode)
+    except FileNotFoundError:
+        return  # made with DIR_MODE by the first key
+    if mode & 0o022:
+        raise InvalidConfig(
+            f"the key directory {directory} is writable by other users (mode {mode:04o}): "
+            f"run `chmod 700 {directory}`",
+            path=str(directory),
+        )
+
+
 def _require_password(password: str) -> None:
     if not password:
         raise InvalidConfig("an empty password protects nothing: choose another")
@@ -214,7 +256,20 @@ def _write_private(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    directory = os.open(path.parent, os.O_RDONLY)
+    _sync_directory(path.parent)
+
+
+def _replace_private(path: Path, data: bytes) -> None:
+    """Put new contents in the place of a private file, all of them or none."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)  # of a replacement that was cut short
+    _write_private(fresh, data)
+    fresh.replace(path)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:

@@ -1,4 +1,4 @@
-"""`metis-node keys`: create, import and look at keystore files."""
+"""`metis-node keys`: create, import, export and look at keystore files; prove a signer's key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metis_node.node.keys import KeyDirectory, KeyEntry
 
 app = typer.Typer(
-    help="Create, import and look at keys (Ethereum keystore files, version 3).",
+    help="Create, import, export and look at keys (Ethereum keystore files, version 3).",
     no_args_is_help=True,
 )
 
@@ -109,6 +109,50 @@ def show(
     directory, password = _opened(config, data_dir, keys_dir, password_file, confirm=False)
     secret = "0x" + bytes(directory.unlock(name, password).key).hex()
     _print_entry(directory.entry(name), json=json, private_key=secret)
+
+
+@app.command("export")
+def export(
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    keys_dir: KeysDirOption = None,
+    password_file: PasswordFileOption = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Write the bare private key in hexadecimal instead.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Copy a key to a file of mode 0600: for a backup, another machine or another tool.
+
+    The copy is a keystore with the same password. With --private it is the secret itself.
+    """
+    directory, password = _opened(config, data_dir, keys_dir, password_file, confirm=False)
+    _print_entry(directory.export(name, password, file, private=private), json=json)
+
+
+@app.command("password")
+def password(
+    name: NameArgument,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    keys_dir: KeysDirOption = None,
+    password_file: PasswordFileOption = None,
+    new_password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--new-password-file", metavar="FILE", help="File of mode 0600 with the new password."
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Change the password of a key. Copies made earlier keep the old one."""
+    from metis_node.node.passwords import new_password
+
+    directory, old = _opened(config, data_dir, keys_dir, password_file, confirm=False)
+    directory.unlock(name, old)  # before a new one is asked for
+    _print_entry(directory.change_password(name, old, new_password(new_password_file)), json=json)
 
 
 @app.command("list")

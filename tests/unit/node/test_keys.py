@@ -16,6 +16,7 @@ from metis_node.node.keys import (
     devnet_accounts,
     parse_private_key,
     read_password_file,
+    unlock_keystore,
     write_password_file,
 )
 from metis_node.node.passwords import require_password
@@ -155,3 +156,60 @@ def test_the_devnet_accounts_are_the_well_known_ones() -> None:
     assert accounts[0].address == FIRST
     assert bytes(accounts[0].key).hex() == FIRST_KEY
     assert accounts[1].address == "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+
+
+def test_a_key_directory_that_others_may_write_is_refused(directory: KeyDirectory) -> None:
+    directory.create("batcher", "secret", iterations=CHEAP)
+    directory.path.chmod(0o770)
+    for act in (lambda: directory.unlock("batcher", "secret"), lambda: directory.entries()):
+        with pytest.raises(InvalidConfig, match=r"mode 0770.*chmod 700"):
+            act()
+    directory.path.chmod(0o750)
+    assert directory.unlock("batcher", "secret")
+
+
+def test_a_password_changes_and_the_key_stays(directory: KeyDirectory) -> None:
+    before = directory.create("batcher", "old", iterations=CHEAP)
+    (directory.path / ".batcher.json.new").write_text("left by a crash")
+    after = directory.change_password("batcher", "old", "new", iterations=CHEAP)
+    assert after == before
+    assert stat.S_IMODE(after.path.stat().st_mode) == 0o600
+    assert directory.unlock("batcher", "new").address == before.address
+    assert directory.entries() == [before]
+    with pytest.raises(InvalidConfig, match="the password is wrong"):
+        directory.unlock("batcher", "old")
+
+
+def test_a_password_changes_only_for_who_knows_it(directory: KeyDirectory) -> None:
+    directory.create("batcher", "old", iterations=CHEAP)
+    with pytest.raises(InvalidConfig, match="the password is wrong"):
+        directory.change_password("batcher", "guess", "new", iterations=CHEAP)
+    with pytest.raises(InvalidConfig, match="empty password"):
+        directory.change_password("batcher", "old", "", iterations=CHEAP)
+    assert directory.unlock("batcher", "old")
+
+
+def test_an_export_is_a_private_copy_that_opens(directory: KeyDirectory, tmp_path: Path) -> None:
+    entry = directory.create("batcher", "pw", iterations=CHEAP)
+    copy = directory.export("batcher", "pw", tmp_path / "copy.json").path
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert unlock_keystore(copy, "pw").address == entry.address
+    bare = directory.export("batcher", "pw", tmp_path / "bare", private=True).path
+    assert stat.S_IMODE(bare.stat().st_mode) == 0o600
+    assert parse_private_key(bare.read_text()).address == entry.address
+
+
+def test_an_export_overwrites_nothing_and_needs_the_password(
+    directory: KeyDirectory, tmp_path: Path
+) -> None:
+    directory.create("batcher", "pw", iterations=CHEAP)
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    with pytest.raises(InvalidConfig, match="exists already"):
+        directory.export("batcher", "pw", taken)
+    assert taken.read_text() == "mine"
+    with pytest.raises(InvalidConfig, match="the password is wrong"):
+        directory.export("batcher", "guess", tmp_path / "copy")
+    with pytest.raises(InvalidConfig, match="no directory"):
+        directory.export("batcher", "pw", tmp_path / "none" / "copy")
+    assert not (tmp_path / "copy").exists()
