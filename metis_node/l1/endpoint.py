@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from metis_node.errors import Invalid, Temporary
+from metis_node.l1 import answers
 
 if TYPE_CHECKING:
     from web3 import AsyncWeb3
@@ -20,14 +21,21 @@ if TYPE_CHECKING:
 # JSON-RPC codes and words with which endpoints say "not now" rather than "no".
 OVERLOAD_CODES = frozenset({-32005, -32016, -32097, 429})
 OVERLOAD_WORDS = ("rate limit", "too many requests", "capacity", "timeout", "try again", "syncing")
+MAX_REVERT_BYTES = 16 << 10  # custom errors have some words; a string may have a page
 
 
 class CallRefused(Invalid):
-    """The L1 understood a call and refused it. `code` and `message` are its own."""
+    """The L1 understood a call and refused it. `code`, `message` and `data` are its own.
 
-    def __init__(self, message: str, *, code: int, method: str, endpoint: str) -> None:
+    `data` is what a contract reverted with, where the endpoint passes it on; else empty.
+    """
+
+    def __init__(
+        self, message: str, *, code: int, method: str, endpoint: str, data: bytes = b""
+    ) -> None:
         super().__init__(message, code=code, method=method, endpoint=endpoint)
         self.code = code
+        self.data = data
 
 
 class EndpointFailed(Temporary):
@@ -81,12 +89,23 @@ class Endpoint:
         error = answer.get("error")
         if error is None:
             return answer.get("result")
-        code, message = -32603, str(error)
+        code, message, data = -32603, str(error), b""
         if isinstance(error, dict):
             message = str(error.get("message", error))
+            data = _revert_data(error.get("data"))
             if isinstance(error.get("code"), int):
                 code = error["code"]
         lowered = message.lower()
         if code in OVERLOAD_CODES or any(word in lowered for word in OVERLOAD_WORDS):
             raise EndpointFailed(f"L1 endpoint {self.name} is overloaded at {method}: {message}")
-        raise CallRefused(message, code=code, method=method, endpoint=self.name)
+        raise CallRefused(message, code=code, method=method, endpoint=self.name, data=data)
+
+
+def _revert_data(value: Any) -> bytes:
+    """The `data` member of an error: hex bytes, or an object that has them, or something else."""
+    if isinstance(value, dict):
+        value = value.get("data")
+    try:
+        return answers.data(value, most=MAX_REVERT_BYTES)
+    except answers.Malformed:
+        return b""

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -23,11 +23,9 @@ from metis_node.l1.endpoint import CallRefused
 from metis_node.l1.fees import Fees, Prices, first_fees
 from metis_node.l1.inbox import BASE_GAS
 from metis_node.l1.send_state import Attempt, Sending, SendPolicy, Sight
+from metis_node.l1.signing import TransactionSigner
 from metis_node.l1.spending import SpendLedger
 from metis_node.types.primitives import Address, Hash32
-
-if TYPE_CHECKING:
-    from eth_account.signers.local import LocalAccount
 
 log = structlog.get_logger(__name__)
 
@@ -44,14 +42,20 @@ class Undelivered(Temporary):
 
 @dataclass(slots=True, eq=False)
 class Submission:
-    """One transaction on its way. `outcome` yields the receipt, or raises Undelivered."""
+    """One transaction on its way. `outcome` yields the receipt, or raises Undelivered.
+
+    `hash` is the last offer's, `mined_in` the block that it was last seen in: for those who watch.
+    """
 
     to: Address
     data: bytes
     sidecar: Sidecar | None
     gas: int
     outcome: asyncio.Future[Receipt]
+    value: int = 0
     withdrawn: bool = False
+    hash: Hash32 | None = None
+    mined_in: int | None = None
 
     def withdraw(self) -> None:
         """It is not wanted any more. What is mined already stays watched until it is confirmed."""
@@ -75,10 +79,11 @@ class TransactionSender:
         self,
         *,
         client: L1Client,
-        account: LocalAccount,
+        account: TransactionSigner,
         policy: SendPolicy,
         ledger: SpendLedger,
         poll_s: float = 1.0,
+        max_pending: int = MAX_PENDING,
     ) -> None:
         self.address = Address(bytes.fromhex(account.address[2:]))
         self.balance: int | None = None  # wei, at the last look
@@ -88,6 +93,7 @@ class TransactionSender:
         self._policy = policy
         self._ledger = ledger
         self._poll_s = poll_s
+        self._max_pending = max_pending
         self._requests: deque[Submission] = deque()
         self._entries: list[_Entry] = []  # by nonce
         self._next_nonce: int | None = None
@@ -112,14 +118,27 @@ class TransactionSender:
         """Paid in the last 24 hours."""
         return self._ledger.spent(_now_ms())
 
+    @property
+    def head_number(self) -> int:
+        """The L1's head at the last look; 0 before the first."""
+        return self._head_number
+
     def send(
-        self, *, to: Address, data: bytes, gas: int, sidecar: Sidecar | None = None
+        self,
+        *,
+        to: Address,
+        data: bytes,
+        gas: int,
+        sidecar: Sidecar | None = None,
+        value: int = 0,
     ) -> Submission:
         """Queue a transaction; they go out in order. Temporary where the queue is full."""
         if len(self._requests) >= MAX_REQUESTS:
             raise Temporary(f"{MAX_REQUESTS} L1 transactions are waiting to be sent")
         outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        submission = Submission(to=to, data=data, sidecar=sidecar, gas=gas, outcome=outcome)
+        submission = Submission(
+            to=to, data=data, sidecar=sidecar, gas=gas, outcome=outcome, value=value
+        )
         self._requests.append(submission)
         self._wake.set()
         return submission
@@ -229,7 +248,7 @@ class TransactionSender:
     def _admit(self, mined_nonce: int) -> None:
         assert self._next_nonce is not None
         self._next_nonce = max(self._next_nonce, mined_nonce)
-        while self._requests and len(self._entries) < MAX_PENDING:
+        while self._requests and len(self._entries) < self._max_pending:
             submission = self._requests.popleft()
             blobs = len(submission.sidecar.blobs) if submission.sidecar else 0
             state = Sending(nonce=self._next_nonce, gas=submission.gas, blobs=blobs)
@@ -239,6 +258,8 @@ class TransactionSender:
     async def _look(self, entry: _Entry, head: int, mined_nonce: int, prices: Prices) -> Sight:
         state, now_ms = entry.state, _now_ms()
         receipt = await self._receipt(entry) if mined_nonce > state.nonce else None
+        if entry.submission is not None:
+            entry.submission.mined_in = receipt.block_number if receipt is not None else None
         last = state.last
         is_known = True
         if last is not None and receipt is None:
@@ -306,6 +327,8 @@ class TransactionSender:
         raised = bool(entry.state.attempts)
         entry.state = replace(entry.state, attempts=(*entry.state.attempts, attempt), mined=False)
         entry.raws[name] = raw
+        if entry.submission is not None:
+            entry.submission.hash = name
         log.info(
             "L1 transaction sent",
             hash="0x" + name.hex(),
@@ -422,7 +445,7 @@ class TransactionSender:
             "chainId": self._client.chain_id,
             "nonce": entry.state.nonce,
             "to": submission.to if submission else self.address,
-            "value": 0,
+            "value": submission.value if submission else 0,
             "gas": submission.gas if submission else BASE_GAS,
             "maxFeePerGas": fees.max_fee,
             "maxPriorityFeePerGas": fees.max_priority_fee,

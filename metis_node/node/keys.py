@@ -84,7 +84,7 @@ class KeyDirectory:
     def change_password(
         self, name: str, old: str, new: str, *, iterations: int | None = None
     ) -> KeyEntry:
-        """Encrypt a key anew. The file is replaced as a whole: a crash leaves the old or the new."""
+        """Encrypt a key anew. The file is replaced as a whole: a crash leaves one or the other."""
         from eth_account import Account
 
         account = self.unlock(name, old)

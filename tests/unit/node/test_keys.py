@@ -161,7 +161,7 @@ def test_the_devnet_accounts_are_the_well_known_ones() -> None:
 def test_a_key_directory_that_others_may_write_is_refused(directory: KeyDirectory) -> None:
     directory.create("batcher", "secret", iterations=CHEAP)
     directory.path.chmod(0o770)
-    for act in (lambda: directory.unlock("batcher", "secret"), lambda: directory.entries()):
+    for act in (lambda: directory.unlock("batcher", "secret"), directory.entries):
         with pytest.raises(InvalidConfig, match=r"mode 0770.*chmod 700"):
             act()
     directory.path.chmod(0o750)
