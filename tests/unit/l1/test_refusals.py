@@ -8,7 +8,8 @@ import pytest
 from eth_abi.abi import encode
 
 from metis_node.l1.contract_abi import Function, contract, contract_names
-from metis_node.l1.refusals import REFUSALS, explain
+from metis_node.l1.refusal_words import REFUSALS
+from metis_node.l1.refusals import explain
 from metis_node.l1.reverts import ERROR_STRING, PANIC, decode_revert
 
 ERRORS = [
@@ -41,7 +42,9 @@ def test_each_error_is_put_into_words_with_a_next_step(error: Function) -> None:
     revert = decode_revert(error.selector + encode(error.inputs, arguments))
     assert revert.name == error.name
     words = explain(revert)
-    assert "older than the contracts" not in words, f"refusals.py has no words for {error.name}"
+    assert "older than the contracts" not in words, (
+        f"refusal_words.py has no words for {error.name}"
+    )
     assert "{" not in words
     assert ":" in words  # what is wrong: what to do
 
