@@ -74,6 +74,11 @@ abstract contract Seats is SignerKeys, VotesUpgradeable {
         return uint64(_getTotalSupply());
     }
 
+    /// @notice The clock of power and votes is the L1 block number (ERC-6372).
+    function CLOCK_MODE() public pure override returns (string memory) {
+        return "mode=blocknumber&from=default";
+    }
+
     /// @notice Whom an account lets vote: itself unless it named somebody else.
     function delegates(address account) public view override returns (address) {
         address chosen = super.delegates(account);

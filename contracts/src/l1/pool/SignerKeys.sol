@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {EIP712Upgradeable} from "@openzeppelin/contracts-upgradeable/utils/cryptography/EIP712Upgradeable.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Digests} from "../../lib/Digests.sol";
 import {ILockingPool} from "../interfaces/ILockingPool.sol";
 import {PoolStorage} from "./PoolStorage.sol";
 
@@ -14,9 +15,6 @@ import {PoolStorage} from "./PoolStorage.sol";
 abstract contract SignerKeys is PoolStorage, EIP712Upgradeable {
     string private constant DOMAIN_NAME = "MetisSequencer";
     string private constant DOMAIN_VERSION = "1";
-    bytes32 private constant DOMAIN_TYPEHASH =
-        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-    bytes32 private constant SIGNER_PROOF_TYPEHASH = keccak256("SignerProof(address owner)");
 
     uint256 private constant PUBKEY_BYTES = 64;
     uint256 private constant PROOF_BYTES = 65;
@@ -25,7 +23,7 @@ abstract contract SignerKeys is PoolStorage, EIP712Upgradeable {
     function domainSeparator() public view returns (bytes32) {
         return keccak256(
             abi.encode(
-                DOMAIN_TYPEHASH,
+                Digests.DOMAIN_TYPEHASH,
                 keccak256(bytes(DOMAIN_NAME)),
                 keccak256(bytes(DOMAIN_VERSION)),
                 _pool().l2ChainId,
@@ -36,7 +34,7 @@ abstract contract SignerKeys is PoolStorage, EIP712Upgradeable {
 
     /// @inheritdoc ILockingPool
     function signerProofDigest(address owner_) public view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(SIGNER_PROOF_TYPEHASH, owner_)));
+        return _hashTypedDataV4(keccak256(abi.encode(Digests.SIGNER_PROOF_TYPEHASH, owner_)));
     }
 
     /// @notice The domain as ERC-5267 tells it; its chain id is that of the L2.
