@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from metis_node.staking.facts import Fact
+from metis_node.types.blocks import BlockRef
 from metis_node.types.l1 import L1Header
 
 
@@ -19,6 +21,31 @@ class L1Source(Protocol):
     async def payloads(self, header: L1Header) -> list[bytes]:
         """The payloads that the inbox got in this very block, in order; empty bytes for what does
         not decode. Temporary where the block is not canonical any more or a blob is missing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsOfBlock:
+    """What the staking contracts announced in one L1 block, in log order."""
+
+    block: BlockRef
+    facts: tuple[Fact, ...]
+
+
+class StakingLogs(Protocol):
+    """The events of the staking contracts. Every call raises Temporary where the L1 does not
+    answer, or not with what can be true."""
+
+    async def of_block(self, block: BlockRef) -> FactsOfBlock:
+        """Of exactly this block."""
+        ...
+
+    async def between(self, first: int, last: int) -> list[FactsOfBlock]:
+        """Of the blocks of a range that have any, in order."""
+        ...
+
+    async def total_power(self, number: int, at: BlockRef) -> int | None:
+        """What the pool itself says of an L1 block, asked at a later one. None where it cannot."""
         ...
 
 

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from metis_node.types.blocks import BlockRef
 from metis_node.types.l1 import L1Header
 from metis_node.types.primitives import Address, Hash32
 
 T = TypeVar("T")
 
 MAX_CALLDATA_BYTES = 1 << 20
+MAX_LOGS = 100_000  # of one answer: ten times what public endpoints give
+MAX_TOPICS = 4
 
 
 class Malformed(ValueError):
@@ -49,6 +52,17 @@ class InboxTransaction:
     type: int
     data: bytes
     blob_hashes: tuple[Hash32, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """An event that a contract emitted."""
+
+    address: Address
+    topics: tuple[Hash32, ...]
+    data: bytes
+    block: BlockRef
+    index: int  # in its block
 
 
 def quantity(value: Any) -> int:
@@ -107,6 +121,11 @@ def header(value: Any) -> L1Header:
     )
 
 
+def block_hash(value: Any) -> Hash32:
+    """The hash of a block, whatever else its header has."""
+    return _field(_record(value, "a block"), "hash", hash32)
+
+
 def block_transactions(value: Any) -> list[InboxTransaction]:
     """The transactions of a block that was asked for with all of them."""
     entries = _record(value, "a block").get("transactions")
@@ -127,6 +146,42 @@ def receipt(value: Any) -> Receipt:
         gas_price=_field(fields, "effectiveGasPrice", quantity),
         blob_gas_used=_field(fields, "blobGasUsed", quantity) if has_blobs else 0,
         blob_gas_price=_field(fields, "blobGasPrice", quantity) if has_blobs else 0,
+    )
+
+
+def logs(value: Any) -> list[Log]:
+    """In order of blocks, each log once. Malformed where two contradict each other."""
+    if not isinstance(value, list):
+        raise Malformed(f"expected a list of logs, got {_shown(value)}")
+    if len(value) > MAX_LOGS:
+        raise Malformed(f"{len(value)} logs in one answer, at most {MAX_LOGS} are read")
+    found: dict[tuple[int, int], Log] = {}
+    hashes: dict[int, Hash32] = {}
+    for entry in value:
+        log = _log(entry)
+        if found.setdefault((log.block.number, log.index), log) != log:
+            raise Malformed(f"two different logs {log.index} of block {log.block.number}")
+        if hashes.setdefault(log.block.number, log.block.hash) != log.block.hash:
+            raise Malformed(f"logs of two different blocks {log.block.number}")
+    return [found[key] for key in sorted(found)]
+
+
+def _log(value: Any) -> Log:
+    fields = _record(value, "a log")
+    topics = fields.get("topics")
+    if not isinstance(topics, list) or len(topics) > MAX_TOPICS:
+        raise Malformed(f"topics: expected at most {MAX_TOPICS}, got {_shown(topics)}")
+    if fields.get("removed"):
+        raise Malformed("a log that was removed")
+    return Log(
+        address=Address(_field(fields, "address", lambda v: data(v, size=20))),
+        topics=tuple(hash32(topic) for topic in topics),
+        data=_field(fields, "data", data),
+        block=BlockRef(
+            number=_field(fields, "blockNumber", quantity),
+            hash=_field(fields, "blockHash", hash32),
+        ),
+        index=_field(fields, "logIndex", quantity),
     )
 
 

@@ -1,61 +1,65 @@
 """The one door to Ethereum: several endpoints behind one set of typed calls.
 
-Endpoints stand in order of preference. One that fails is left at once and tried again only after a
-time that doubles, so failover is fast and the way back is slow. Policy on fees, nonces and batches
-lives elsewhere in this room.
+Blocks, logs and what contracts say of them go by vote, everything else to the first endpoint that
+answers (`endpoint_group.py`). Policy on fees, nonces and batches lives elsewhere in this room.
 """
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
-import structlog
-
-from metis_node.errors import Fatal, InvalidConfig, Temporary
 from metis_node.l1 import answers
-from metis_node.l1.answers import InboxTransaction, Malformed, Receipt
-from metis_node.l1.endpoint import CallRefused, Endpoint, EndpointFailed
+from metis_node.l1.answers import InboxTransaction, Receipt
+from metis_node.l1.endpoint import CallRefused
+from metis_node.l1.endpoint_group import EndpointGroup, EndpointReport
+from metis_node.types.blocks import BlockRef
 from metis_node.types.l1 import L1Header
 from metis_node.types.primitives import Address, Hash32
 
-log = structlog.get_logger(__name__)
-
 T = TypeVar("T")
-
-MAX_CONCURRENT_CALLS = 8  # public endpoints count requests per second
-BACK_OFF_FIRST_S = 2.0
-BACK_OFF_MOST_S = 300.0
-JITTER = 0.25  # of every back-off, so that nodes do not come back all at once
+H = TypeVar("H", bound=Hashable)
 
 
 class L1Client:
-    """Typed calls. Raises Temporary when no endpoint answers, CallRefused when the L1 says no."""
+    """Typed calls. Raises Temporary when no endpoint answers, or they contradict each other;
+    CallRefused when the L1 says no; Fatal when all endpoints are of another chain."""
 
-    def __init__(self, urls: Sequence[str], *, chain_id: int, timeout_s: float = 10.0) -> None:
-        if not urls:
-            raise InvalidConfig("no L1 endpoint is configured: set l1.endpoints")
-        self._endpoints = [Endpoint(url, timeout_s=timeout_s) for url in urls]
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        chain_id: int,
+        timeout_s: float = 10.0,
+        quorum: int = 0,
+        known: BlockRef | None = None,
+    ) -> None:
+        """`quorum` endpoints must agree on a block; 0: half of them, rounded up. `known` is an L1
+        block that all must have, where one is known."""
+        self._group = EndpointGroup(
+            urls, chain_id=chain_id, timeout_s=timeout_s, votes=quorum, known=known
+        )
         self._chain_id = chain_id
-        self._slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
-        self._last = self._endpoints[0]
 
     @property
     def chain_id(self) -> int:
         return self._chain_id
 
     async def aclose(self) -> None:
-        for endpoint in self._endpoints:
-            await endpoint.aclose()
+        await self._group.aclose()
+
+    def report(self) -> list[EndpointReport]:
+        """How each endpoint does, in the order of the configuration."""
+        return self._group.report()
 
     # --- what the L1 knows ---------------------------------------------------------------------
 
     async def header(self, block: int | str) -> L1Header | None:
-        """By number or tag (latest, safe, finalized); None where there is none (yet)."""
-        params = [_block_parameter(block), False]
-        return await self.call("eth_getBlockByNumber", params, answers.optional(answers.header))
+        """By number or tag (latest, safe, finalized); None where there is none (yet). By vote."""
+        if isinstance(block, str):
+            return await self._group.agree_on_tag(block, answers.header, lambda h: h.number)
+        params = [hex(block), False]
+        return await self.agreed("eth_getBlockByNumber", params, answers.optional(answers.header))
 
     async def block(self, number: int) -> tuple[L1Header, list[InboxTransaction]] | None:
         """A block with all its transactions."""
@@ -111,57 +115,10 @@ class L1Client:
 
     async def call(self, method: str, params: list[Any], parse: Callable[[Any], T]) -> T:
         """Ask the endpoints in turn until one gives an answer that parses."""
-        reasons: list[str] = []
-        async with self._slots:
-            for endpoint in self._in_turn():
-                try:
-                    await self._check_chain(endpoint)
-                    result = parse(await endpoint.request(method, params))
-                except Malformed as error:
-                    reason = f"L1 endpoint {endpoint.name}: malformed answer to {method}: {error}"
-                    self._on_failure(endpoint, reason)
-                    reasons.append(reason)
-                except EndpointFailed as error:
-                    self._on_failure(endpoint, error.message)
-                    reasons.append(error.message)
-                else:
-                    self._on_success(endpoint)
-                    return result
-        raise Temporary("; ".join(reasons), method=method)
+        return await self._group.ask(method, params, parse)
 
-    def _in_turn(self) -> list[Endpoint]:
-        """By preference, those that failed lately last. The loop's clock decides what is lately."""
-        now = asyncio.get_running_loop().time()
-        return sorted(self._endpoints, key=lambda e: max(e.retry_at - now, 0.0))
-
-    async def _check_chain(self, endpoint: Endpoint) -> None:
-        """Refuse an endpoint of another chain: for good, because nothing it says can be used."""
-        if endpoint.checked:
-            return
-        found = answers.quantity(await endpoint.request("eth_chainId", []))
-        if found != self._chain_id:
-            raise Fatal(
-                f"L1 endpoint {endpoint.name} is on chain {found}, the genesis file names L1 chain "
-                f"{self._chain_id}: correct l1.endpoints"
-            )
-        endpoint.checked = True
-
-    def _on_failure(self, endpoint: Endpoint, reason: str) -> None:
-        endpoint.failures += 1
-        delay = min(BACK_OFF_FIRST_S * 2 ** (endpoint.failures - 1), BACK_OFF_MOST_S)
-        delay *= 1 + random.uniform(-JITTER, JITTER)
-        endpoint.retry_at = asyncio.get_running_loop().time() + delay
-        if endpoint.failures == 1:
-            log.warning("L1 endpoint failed", endpoint=endpoint.name, reason=reason)
-
-    def _on_success(self, endpoint: Endpoint) -> None:
-        if endpoint.failures:
-            log.info("L1 endpoint answers again", endpoint=endpoint.name, after=endpoint.failures)
-        endpoint.failures, endpoint.retry_at = 0, 0.0
-        if endpoint is not self._last:
-            log.info("L1 endpoint in use", endpoint=endpoint.name)
-            self._last = endpoint
-
-
-def _block_parameter(block: int | str) -> str:
-    return hex(block) if isinstance(block, int) else block
+    async def agreed(
+        self, method: str, params: list[Any], parse: Callable[[Any], H | None]
+    ) -> H | None:
+        """What enough endpoints answer alike; None where they have nothing to say."""
+        return await self._group.agree(method, params, parse)

@@ -8,6 +8,7 @@ brings all of web3.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, cast
 
 import aiohttp
@@ -17,7 +18,10 @@ from web3.providers.async_base import AsyncJSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from metis_node.errors import Temporary
+from metis_node.l1.endpoint import RateLimited
 
+HTTP_TOO_MANY_REQUESTS = 429
+MAX_DIGITS = 9
 MAX_ANSWER_BYTES = 64 << 20  # a full block of an L1 that shows its blobs in JSON
 
 
@@ -34,6 +38,8 @@ class SessionProvider(AsyncJSONBaseProvider):
         body = orjson.dumps(self.form_request(method, params))
         headers = {"Content-Type": "application/json"}
         async with self._session.post(self._url, data=body, headers=headers) as response:
+            if response.status == HTTP_TOO_MANY_REQUESTS:
+                raise RateLimited("HTTP 429", retry_after_s=_seconds(response.headers))
             response.raise_for_status()
             return cast("RPCResponse", orjson.loads(await _limited(response)))
 
@@ -53,3 +59,9 @@ async def _limited(response: aiohttp.ClientResponse) -> bytes:
     except asyncio.IncompleteReadError as whole:
         return whole.partial
     raise Temporary(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    """Retry-After in seconds (RFC 9110, 10.2.3). Endpoints do not use its other form, a date."""
+    text = headers.get("Retry-After", "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < MAX_DIGITS else None

@@ -16,6 +16,10 @@
 | `p` | transaction hash | raw local transaction of the mempool | chain |
 | `b` | be64 last L2 block of a batch, or a name | batches on L1, cursor of their scan | engine |
 | `v` | blob versioned hash | blob (embedded L1 only) | engine |
+| `kf` | be64 L1 block ‖ be32 index | staking fact (RLP) | engine |
+| `km` | be64 L1 block | hash of an L1 block whose facts are taken | engine |
+| `ks` | be64 L1 block | seed block: be64 timestamp ‖ randomness | engine |
+| `kc`, `ko` | | cursor of the staking facts; which contracts they come from | engine |
 | `M` | name | head, genesis, schema, safe, finalized, ... | all |
 
 Log kinds: 0 address, 1..4 topic at position kind-1. Numbers are big-endian, so that key order is
@@ -40,6 +44,11 @@ BLOCK_NUMBERS = b"H"
 LOCAL_TRANSACTIONS = b"p"
 BATCHES = b"b"
 BLOBS = b"v"
+STAKING_FACTS = b"kf"
+STAKING_MARKS = b"km"
+STAKING_SEEDS = b"ks"
+STAKING_CURSOR = b"kc"  # be64 number ‖ be64 timestamp ‖ hash
+STAKING_SOURCE = b"ko"  # addresses of pool and parameters ‖ be64 start ‖ be64 seed interval
 META = b"M"
 
 META_SCHEMA = META + b"schema"

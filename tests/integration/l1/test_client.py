@@ -66,6 +66,8 @@ async def client_of(*urls: str, chain_id: int = CHAIN_ID) -> AsyncIterator[L1Cli
 def good(method: str, params: list[Any]) -> dict[str, Any]:
     if method == "eth_chainId":
         return {"result": hex(CHAIN_ID)}
+    if method == "eth_getBlockByNumber" and params[0] == "0x0":
+        return {"result": {"hash": "0x" + "00" * 32}}
     assert method == "eth_getBalance", params
     return {"result": "0x7"}
 
@@ -94,7 +96,8 @@ async def test_another_chain_is_refused_with_both_ids() -> None:
 )
 async def test_a_bad_endpoint_is_left_for_the_next_and_named(bad: Answer) -> None:
     def first(method: str, params: list[Any]) -> Any:
-        return good(method, params) if method == "eth_chainId" else bad(method, params)
+        is_check = method in ("eth_chainId", "eth_getBlockByNumber")
+        return good(method, params) if is_check else bad(method, params)
 
     async with endpoint(first) as one, endpoint(good) as two:
         async with client_of(one, two) as client:
