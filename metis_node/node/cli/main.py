@@ -19,6 +19,7 @@ from metis_node.node.cli import (
     devnet,
     init,
     keys,
+    l1,
     l1_dev,
     start,
     status,
@@ -66,6 +67,7 @@ app.command("sync")(sync.command)
 app.command("version")(version.command)
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(l1.app, name="l1")
 app.add_typer(config.app, name="config")
 
 

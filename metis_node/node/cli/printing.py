@@ -38,6 +38,18 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Non
     console().print(table)
 
 
+def print_rows(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """A table whose lines are never wrapped, however long: addresses stay whole for copying."""
+    from rich.text import Text
+
+    heads = list(columns)
+    cells = [[_plain(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    for number, line in enumerate([heads, *cells]):
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        console().print(Text("  ".join(padded).rstrip(), style="" if number else "bold"))
+
+
 def print_facts(facts: Mapping[str, object]) -> None:
     """Names and values, one pair a line, never wrapped: lines stay whole for grep and copying."""
     from rich.text import Text

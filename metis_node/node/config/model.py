@@ -180,6 +180,11 @@ class L1(Section):
         default=(),
         description="sources of blobs (beacon API); empty: the JSON-RPC endpoints themselves",
     )
+    contracts: Path | None = Field(
+        default=None,
+        description="addresses file of the network's contracts, as `metis-node l1 deploy` writes "
+        "it; unset: l1-contracts.json in the data directory",
+    )
     origins: Literal["finalized", "confirmed"] = Field(
         default="confirmed",
         description="which L1 blocks may become origins; finalized ones can never be lost",
@@ -235,6 +240,16 @@ class Keys(Section):
         min_length=1,
         description="name of the key that pays for batches on the L1",
     )
+    owner: str = Field(
+        default="owner",
+        min_length=1,
+        description="name of the key that owns a sequencer's stake; best kept off this machine",
+    )
+    signer: str = Field(
+        default="signer",
+        min_length=1,
+        description="name of the key that signs for a sequencer on the L2",
+    )
     password_file: Path | None = Field(
         default=None, description="file (mode 0600) with the password of the keystores"
     )
@@ -276,6 +291,10 @@ class Config(BaseSettings):
     @property
     def keys_dir(self) -> Path:
         return self.keys.dir or self.chain.data_dir / "keys"
+
+    @property
+    def contracts_file(self) -> Path:
+        return self.l1.contracts or self.chain.data_dir / "l1-contracts.json"
 
 
 def key_paths() -> dict[str, tuple[str, str]]:

@@ -54,6 +54,12 @@ class Anvil:
 
         await eventually(reached)
 
+    async def wait_for_pool_at_least(self, count: int) -> None:
+        async def reached() -> bool:
+            return int((await self.rpc("txpool_status"))["pending"], 16) >= count
+
+        await eventually(reached)
+
 
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
     """Ask another process until it says yes. TimeoutError if it never does."""

@@ -32,6 +32,11 @@ COMMANDS = [
     ["keys", "import"],
     ["keys", "show"],
     ["keys", "list"],
+    ["keys", "export"],
+    ["keys", "password"],
+    ["l1"],
+    ["l1", "deploy"],
+    ["l1", "verify"],
     ["config"],
     ["config", "show"],
 ]
@@ -55,7 +60,7 @@ def test_every_command_explains_itself(command: list[str], capsys: Capture) -> N
     text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert f"metis-node {' '.join(command)}" in text
     options = re.findall(r"│ +(?:\* +)?(--[a-z0-9-]+)", text)
-    assert command in (["db"], ["keys"], ["config"]) or "--json" in options
+    assert command in (["db"], ["keys"], ["l1"], ["config"]) or "--json" in options
 
 
 def test_help_comes_fast() -> None:
