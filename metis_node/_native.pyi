@@ -24,6 +24,7 @@ __all__ = [
     "keccak256_many",
     "ordered_trie_root",
     "trie_root",
+    "verify_nodes",
     "verify_state",
 ]
 
@@ -344,6 +345,16 @@ def verify_state(
     slots: Callable[[], list[tuple[bytes, bytes]] | None],
 ) -> bytes:
     """State root rebuilt from the flat tables alone, chunk by chunk in key order (db verify)."""
+
+def verify_nodes(
+    root: bytes,
+    accounts: Callable[[], list[tuple[bytes, bytes]] | None],
+    account_nodes: Callable[[], list[tuple[bytes, bytes]] | None],
+    storage_nodes: Callable[[], list[tuple[bytes, bytes]] | None],
+) -> int:
+    """Check the stored trie nodes against the state root and the accounts' storage roots, chunk by
+    chunk in key order; how many there are. CorruptStore names the first one that is missing, wrong
+    or that no root leads to."""
 
 def ordered_trie_root(items: Sequence[bytes]) -> bytes:
     """Root of the trie of `rlp(index) -> item`: transaction and receipt roots."""

@@ -2,7 +2,8 @@
 
 Headers link and obey the rules; every block's records give its transaction and receipt roots, its
 bloom and gas; the indexes say exactly what the records say; the flat state gives the head's state
-root; nothing stands above the head. Blocks are not executed again.
+root, and the trie nodes are just those that it leads to; codes have their hashes; nothing stands
+above the head. Blocks are not executed again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from itertools import islice
 from metis_node._native import (
     TransactionRecord,
     decode_log_positions,
+    keccak256_many,
     ordered_trie_root,
+    verify_nodes,
     verify_state,
 )
 from metis_node.chain import block_store, header_rules
@@ -23,12 +26,15 @@ from metis_node.errors import CorruptStore, InvalidBlock, MetisError
 from metis_node.execution.genesis import parse_genesis
 from metis_node.storage.kv import Reader
 from metis_node.storage.tables import (
+    ACCOUNT_TRIE,
     ACCOUNTS,
     BLOCK_NUMBERS,
+    CODE,
     HEADERS,
     LOG_INDEX,
     RECORDS,
     SLOTS,
+    STORAGE_TRIE,
     TRANSACTION_INDEX,
     be32,
     be64,
@@ -195,6 +201,21 @@ class _Walk:
                 f"the state has root 0x{root.hex()}, the head's header says "
                 f"0x{header.state_root.hex()}"
             )
+        verify_nodes(
+            root,
+            self._chunks(ACCOUNTS, "accounts again"),
+            self._chunks(ACCOUNT_TRIE, "account trie nodes"),
+            self._chunks(STORAGE_TRIE, "storage trie nodes"),
+        )
+        self._codes()
+
+    def _codes(self) -> None:
+        following = self._chunks(CODE, "codes")
+        while chunk := following():
+            hashes = keccak256_many([code for _, code in chunk])
+            for (key, _), code_hash in zip(chunk, hashes, strict=True):
+                if key[1:] != code_hash:
+                    self._report.note(f"the code 0x{key[1:].hex()} has another hash")
 
     def _chunks(self, prefix: bytes, what: str) -> Callable[[], list[tuple[bytes, bytes]] | None]:
         """A function that gives the pairs under a prefix chunk by chunk, then None."""

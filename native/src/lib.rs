@@ -42,6 +42,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<blocks::PySkipped>()?;
     m.add_class::<blocks::PyPrepared>()?;
     m.add_function(wrap_pyfunction!(verification::verify_state, m)?)?;
+    m.add_function(wrap_pyfunction!(verification::verify_nodes, m)?)?;
     m.add_function(wrap_pyfunction!(trie::python::trie_root, m)?)?;
     m.add_class::<calls::methods::CallResult>()?;
     Ok(())

@@ -7,7 +7,7 @@ pub(super) const SLOTS: u8 = b's';
 const CODE: u8 = b'c';
 const REVERSE_DIFFS: u8 = b'r';
 const HEADERS: u8 = b'h';
-const STORAGE_TRIE: u8 = b'O';
+pub(super) const STORAGE_TRIE: u8 = b'O';
 
 /// Prefix of the account trie's nodes.
 pub(super) const ACCOUNT_TRIE: &[u8] = b"A";

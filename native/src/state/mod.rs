@@ -13,9 +13,11 @@ mod history;
 mod keys;
 mod prepare;
 mod proof;
+mod rows;
 mod store;
 mod tries;
 mod verify;
+mod verify_nodes;
 mod view;
 
 #[cfg(test)]
@@ -27,4 +29,5 @@ pub use error::StateError;
 pub use proof::proof;
 pub use store::{StatePrepared, StateStore};
 pub use verify::verify_state;
+pub use verify_nodes::verify_nodes;
 pub use view::StateView;

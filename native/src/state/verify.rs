@@ -3,18 +3,16 @@
 use alloy_primitives::{B256, U256};
 use alloy_trie::{HashBuilder, Nibbles};
 
+use super::rows::{Chunk, Row, Rows};
 use super::{FlatAccount, StateError, keys};
-
-/// Pairs of one table in key order, keys with their table prefix; None or empty: the end.
-pub type Chunk = Option<Vec<(Vec<u8>, Vec<u8>)>>;
 
 /// Streams both tables once. `Corrupt` names the account whose slots do not give its storage root.
 pub fn verify_state(
     accounts: &mut dyn FnMut() -> Result<Chunk, StateError>,
     slots: &mut dyn FnMut() -> Result<Chunk, StateError>,
 ) -> Result<B256, StateError> {
-    let mut accounts = Rows::new(accounts, keys::ACCOUNTS, 33, "accounts");
-    let mut slots = Rows::new(slots, keys::SLOTS, 65, "slots");
+    let mut accounts = Rows::new(accounts, keys::ACCOUNTS, 33..=33, "accounts");
+    let mut slots = Rows::new(slots, keys::SLOTS, 65..=65, "slots");
     let mut slot = slots.next()?;
     let mut trie = HashBuilder::default();
     while let Some((key, value)) = accounts.next()? {
@@ -41,8 +39,6 @@ pub fn verify_state(
     Ok(trie.root())
 }
 
-type Row = (Vec<u8>, Vec<u8>);
-
 fn slot_value(key: &[u8], value: &[u8]) -> Result<U256, StateError> {
     let parsed = U256::try_from_be_slice(value);
     parsed
@@ -65,58 +61,5 @@ fn expect_owner(slot: &Option<Row>, next: Option<&B256>) -> Result<(), StateErro
             )))
         }
         _ => Ok(()),
-    }
-}
-
-/// The rows of a table, one by one, checked to be of it and ascending.
-struct Rows<'a> {
-    pull: &'a mut dyn FnMut() -> Result<Chunk, StateError>,
-    chunk: std::vec::IntoIter<Row>,
-    last: Vec<u8>,
-    table: u8,
-    key_length: usize,
-    name: &'static str,
-}
-
-impl<'a> Rows<'a> {
-    fn new(
-        pull: &'a mut dyn FnMut() -> Result<Chunk, StateError>,
-        table: u8,
-        key_length: usize,
-        name: &'static str,
-    ) -> Self {
-        Self {
-            pull,
-            chunk: Vec::new().into_iter(),
-            last: Vec::new(),
-            table,
-            key_length,
-            name,
-        }
-    }
-
-    fn next(&mut self) -> Result<Option<Row>, StateError> {
-        let row = match self.chunk.next() {
-            Some(row) => row,
-            None => {
-                self.chunk = (self.pull)()?.unwrap_or_default().into_iter();
-                let Some(row) = self.chunk.next() else {
-                    return Ok(None);
-                };
-                row
-            }
-        };
-        if row.0.len() != self.key_length || row.0[0] != self.table {
-            return Err(self.fault("a key that is not its own"));
-        }
-        if row.0 <= self.last {
-            return Err(self.fault("keys that do not ascend"));
-        }
-        self.last.clone_from(&row.0);
-        Ok(Some(row))
-    }
-
-    fn fault(&self, what: &str) -> StateError {
-        StateError::Corrupt(format!("the table of {} has {what}", self.name))
     }
 }

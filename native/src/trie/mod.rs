@@ -25,7 +25,7 @@ pub use proof::prove;
 pub use resolve::{Job, Touch, resolve};
 pub use sweep::{footprint, sweep};
 pub use update::{Op, Output, Retention, update};
-pub use walk::{Contents, contents};
+pub use walk::{Contents, Walker, contents};
 
 #[cfg(test)]
 use key::node_key;

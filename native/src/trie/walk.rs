@@ -36,6 +36,40 @@ pub fn contents(kv: &dyn Kv, prefix: &[u8], root: &Link) -> Result<Contents, Sta
     Ok(found)
 }
 
+/// Walks a trie whose nodes come from elsewhere, in the order of their store keys.
+pub struct Walker {
+    prefix: Vec<u8>,
+    /// Nodes still to come, the next one last.
+    ahead: Missing,
+}
+
+impl Walker {
+    pub fn new(prefix: Vec<u8>, root: Option<B256>) -> Self {
+        let ahead = root.map(|hash| (hash, B256::ZERO, 0)).into_iter().collect();
+        Self { prefix, ahead }
+    }
+
+    /// Store key of the next node; None at the end.
+    pub fn expected(&self) -> Option<Vec<u8>> {
+        let (_, path, depth) = self.ahead.last()?;
+        Some(node_key(&self.prefix, path, *depth))
+    }
+
+    /// Take the next node's RLP, or nothing where the store has none: `Corrupt` unless it has the
+    /// hash that its parent names.
+    pub fn step(&mut self, rlp: Option<&[u8]>) -> Result<(), StateError> {
+        let Some((hash, path, depth)) = self.ahead.pop() else {
+            return Ok(());
+        };
+        let node = read_node(rlp, hash, &path, depth, 0)?;
+        let (mut found, mut next) = (Contents::default(), Vec::new());
+        visit_node(&node, &path, depth, &self.prefix, &mut found, &mut next);
+        self.ahead.extend(next.into_iter().rev());
+        Ok(())
+    }
+}
+
+/// Hash, path and depth of nodes that are not in memory.
 type Missing = Vec<(B256, B256, usize)>;
 
 fn visit_link(

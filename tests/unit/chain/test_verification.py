@@ -72,6 +72,8 @@ def test_a_changed_header_is_found(store: MemoryStore) -> None:
         (tables.LOG_INDEX, "log index entry"),
         (tables.BLOCK_NUMBERS, "its hash is not in the number index"),
         (tables.ACCOUNTS, "the state has root"),
+        (tables.ACCOUNT_TRIE, "is missing"),
+        (tables.STORAGE_TRIE, "is missing"),
         (tables.META + b"head", "the head mark is missing"),
     ],
 )
@@ -110,6 +112,35 @@ def test_a_wrong_value_in_the_state_is_found(store: MemoryStore) -> None:
     value[-1] ^= 1
     store.write([(key, bytes(value))])
     assert not verify_store(store).sound
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (tables.ACCOUNT_TRIE + bytes((0,) * 9), "no root leads to the trie node with the key 0x41"),
+        (tables.ACCOUNT_TRIE + b"\x0f" * 64, "no root leads to the trie node with the key 0x41"),
+        (tables.STORAGE_TRIE + bytes(32), "no root leads to the trie node with the key 0x4f"),
+        (tables.STORAGE_TRIE + b"\xff" * 32, "no root leads to the trie node with the key 0x4f"),
+    ],
+)
+def test_a_trie_node_too_many_is_found(store: MemoryStore, key: bytes, words: str) -> None:
+    store.write([(key, b"\xc0")])
+    assert words in findings(store)
+
+
+@pytest.mark.parametrize("prefix", [tables.ACCOUNT_TRIE, tables.STORAGE_TRIE])
+def test_a_changed_trie_node_is_found(store: MemoryStore, prefix: bytes) -> None:
+    for key in list(store.keys(prefix, prefix + b"\xff" * 80)):
+        value = store.get(key) or b""
+        store.write([(key, value[:-1] + bytes((value[-1] ^ 1,)))])
+        assert "has another hash" in findings(store)
+        store.write([(key, value)])
+
+
+def test_a_changed_code_is_found(store: MemoryStore) -> None:
+    key = first_key(store, tables.CODE)
+    store.write([(key, b"\0")])
+    assert f"the code 0x{key[1:].hex()} has another hash" in findings(store)
 
 
 def test_findings_are_bounded() -> None:

@@ -8,7 +8,7 @@ use alloy_trie::KECCAK_EMPTY;
 use super::model::*;
 use crate::dice::Dice;
 use crate::kv::MemKv;
-use crate::state::{AccountFields, StateError, StateStore, verify_state};
+use crate::state::{AccountFields, StateError, StateStore, verify_nodes, verify_state};
 
 /// Pairs of the tables that must be exactly those of a fresh build of the same state.
 fn live(kv: &MemKv) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -38,7 +38,9 @@ pub fn verified(kv: &MemKv) -> Result<B256, StateError> {
         let mut chunks = chunks.into_iter();
         move || Ok(chunks.next())
     };
-    verify_state(&mut table(b'a'), &mut table(b's'))
+    let root = verify_state(&mut table(b'a'), &mut table(b's'))?;
+    verify_nodes(root, &mut table(b'a'), &mut table(b'A'), &mut table(b'O'))?;
+    Ok(root)
 }
 
 #[test]
