@@ -14,7 +14,7 @@ library SubmitterCost {
     uint256 private constant WORD_TOKENS = 35; // a word of a small number
     uint256 private constant FIXED_WORDS = 10; // of the call: first, last, offsets, lengths
     uint256 private constant BLOOM_BYTES = 256; // of the header, mostly zeros
-    uint256 private constant OUTSIDE_GAS = 30_000; // proxy, decoding, and the credit itself
+    uint256 private constant OUTSIDE_GAS = 20_000; // proxy, decoding, and the credit itself
     /// @dev A tip above is the submitter's own affair: it may be the one who is tipped.
     uint256 internal constant MAX_TIP = 2 gwei;
 
