@@ -9,7 +9,7 @@ NATIVE_SOURCES := $(shell find native/src -name '*.rs') native/Cargo.toml native
 FORGE := ../node_modules/@foundry-rs/forge-linux-amd64/bin/forge
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup native check fmt test unit bench devnet contracts wheel clean
+.PHONY: help setup native check fmt test unit bench devnet contracts upgrades slither wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -56,9 +56,9 @@ fmt:  ## format everything
 	$(BIN)/ruff check --fix .
 	cargo fmt --manifest-path native/Cargo.toml
 
-test: check  ## every test there is
+test: check upgrades  ## every test there is
 	cargo test --manifest-path native/Cargo.toml --release --locked --quiet
-	cd contracts && $(FORGE) test
+	cd contracts && FORGE_SNAPSHOT_CHECK=true $(FORGE) test
 	$(PYTEST) -n 2 --dist loadscope tests/unit tests/integration tests/e2e
 	$(PYTEST) tests/vectors
 
@@ -68,6 +68,22 @@ unit: $(STAMPS)/native  ## the quick tests
 contracts: $(STAMPS)/node  ## build contracts and write the committed artifacts
 	cd contracts && $(FORGE) build
 	tools/artifacts
+
+# A build of its own: the check wants build-info and storage layouts, which slow every other build down.
+upgrades: $(STAMPS)/node  ## upgrade safety and storage layouts of the contracts
+	tools/storage-layouts --check
+	cd contracts && FOUNDRY_OUT=cache/upgrades/out FOUNDRY_CACHE_PATH=cache/upgrades/cache \
+	  FOUNDRY_EXTRA_OUTPUT='["storageLayout"]' $(FORGE) build --quiet --force --build-info --skip test
+	node node_modules/.bin/openzeppelin-upgrades-core validate contracts/cache/upgrades/out/build-info
+
+# Slither's packages clash with the daemon's, so it lives elsewhere; it also wipes the output it builds.
+SLITHER_VENV ?= $(HOME)/.cache/metis-node/slither
+slither: $(STAMPS)/node  ## static analysis of the contracts; contracts/SLITHER.md answers what it finds
+	@test -x $(SLITHER_VENV)/bin/slither || { echo "installing Slither in $(SLITHER_VENV)"; \
+	  python3 -m venv $(SLITHER_VENV); \
+	  $(SLITHER_VENV)/bin/pip install --quiet --disable-pip-version-check slither-analyzer==0.11.6 crytic-compile==0.4.2; }
+	cd contracts && PATH="$(CURDIR)/$(dir $(FORGE:../%=%)):$$PATH" FOUNDRY_OUT=cache/slither/out \
+	  FOUNDRY_CACHE_PATH=cache/slither/cache $(SLITHER_VENV)/bin/slither . --config-file slither.config.json
 
 bench: setup  ## benchmarks beside their peers; prints tables, see bench/README.md
 	$(BIN)/python -m bench

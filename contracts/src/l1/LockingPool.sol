@@ -26,6 +26,7 @@ contract LockingPool is Discipline, UUPSUpgradeable {
     /// @param parameters_ the `NetworkParameters`
     /// @param l2ChainId_ chain id of the L2
     /// @param whitelistRequired_ whether new stake needs the whitelist
+    /// @custom:oz-upgrades-unsafe-allow missing-initializer-call
     function initialize(
         address owner_,
         address token_,
@@ -34,6 +35,7 @@ contract LockingPool is Discipline, UUPSUpgradeable {
         bool whitelistRequired_
     ) external initializer {
         if (token_ == address(0) || parameters_ == address(0)) revert ZeroAddress();
+        // EIP712Upgradeable is not set up: name and version of the domain are constants (SignerKeys).
         __Ownable_init(owner_);
         __Pausable_init();
         __Votes_init();

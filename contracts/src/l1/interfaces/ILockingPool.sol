@@ -289,10 +289,10 @@ interface ILockingPool {
     function setPause(bool yes) external;
 
     /// @notice Name the contract that may slash.
-    function setSlasher(address slasher) external;
+    function setSlasher(address slasher_) external;
 
     /// @notice Name the contract that may credit and fine.
-    function setSettlement(address settlement) external;
+    function setSettlement(address settlement_) external;
 
     // ---- views ----
 

@@ -128,6 +128,8 @@ abstract contract Seats is SignerKeys, VotesUpgradeable {
         if (power > before) _transferVotingUnits(address(0), record.owner, power - before);
         if (power < before) _transferVotingUnits(record.owner, address(0), before - power);
         record.power = power;
+        // What stood there before is in `record` too.
+        // slither-disable-next-line unused-return
         record.seats.push(SafeCast.toUint32(block.number), (uint224(power) << 160) | uint160(record.signer));
         emit SeatChanged(sequencerId, record.signer, power, totalPower());
         _emitStake(sequencerId, record);

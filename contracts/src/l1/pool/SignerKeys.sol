@@ -71,6 +71,8 @@ abstract contract SignerKeys is PoolStorage, EIP712Upgradeable {
         if (signerPubkey.length != PUBKEY_BYTES + PROOF_BYTES) revert BadPubkeyLength(signerPubkey.length);
         signer = _addressOf(signerPubkey);
         bytes32 digest = signerProofDigest(owner_);
+        // Whatever is wrong with a signature, nobody is recovered, and that is refused below.
+        // slither-disable-next-line unused-return
         (address recovered,,) = ECDSA.tryRecover(digest, signerPubkey[PUBKEY_BYTES:]);
         if (recovered != signer) revert BadSignerProof(signer, digest);
         mapping(address => uint256) storage signers = _pool().signers;
