@@ -186,6 +186,7 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "block_time_ms": (MIN_BLOCK_TIME_MS, MAX_BLOCK_TIME_MS),
     "max_block_bytes": (1_024, MAX_BLOCK_BYTES),
     "origin_max_lag_s": (1, 1 << 32),
+    "seed_interval": (1, 1 << 16),
 }
 
 

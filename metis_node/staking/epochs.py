@@ -23,12 +23,13 @@ LEAST_WITNESSES = 2  # other builders without whom nobody is called absent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """`order` has the elected first, then the backups by rank."""
+    """`order` has the elected first, then the backups; empty where there never was a set."""
 
     number: int
     start: int
     length: int
     stake_block: int  # L1 block whose set and parameters hold
+    seed_block: int  # L1 block that gave the randomness
     seed: Hash32
     order: tuple[Validator, ...]
     is_carried: bool = False  # the set had no power: the last one stays in place (E8)
@@ -43,8 +44,8 @@ class Epoch:
         return sum(validator.power for validator in self.order)
 
     @property
-    def elected(self) -> Validator:
-        return self.order[0]
+    def elected(self) -> Validator | None:
+        return self.order[0] if self.order else None
 
     def base(self, height: int, parent_builder_index: int) -> int:
         """E6: 0 at the first block, else the index of the builder named in the parent's header."""
@@ -52,7 +53,7 @@ class Epoch:
         return 0 if height == self.start else parent_builder_index
 
     def proposer(self, base: int, round_number: int) -> Validator:
-        """E7: whose turn a round is."""
+        """E7: whose turn a round is. Not to be asked of an epoch without validators."""
         return self.order[(base + round_number) % len(self.order)]
 
     def index_of(self, sequencer_id: int) -> int | None:
@@ -79,16 +80,14 @@ def make_epoch(
     length: int,
     previous: Epoch | None,
     absent: Set[int] = frozenset(),
-) -> Epoch | None:
-    """The epoch after `previous`. None where there is no power and none before it either.
+) -> Epoch:
+    """The epoch after `previous`; None: the first.
 
     `validators` and `length` are those at the stake block; `absent` are ids that go behind (E5).
     """
     seed = epoch_seed(chain_id=chain_id, epoch=number, prev_randao=anchors.seed_block.prev_randao)
     stake_block, is_carried = anchors.stake_block, not validators
-    if is_carried:
-        if previous is None:
-            return None
+    if is_carried and previous is not None and previous.order:
         validators, length = previous.order, previous.length
         stake_block = previous.stake_block
     return Epoch(
@@ -96,6 +95,7 @@ def make_epoch(
         start=FIRST_EPOCH_START if previous is None else previous.start + previous.length,
         length=length,
         stake_block=stake_block,
+        seed_block=anchors.seed_block.number,
         seed=seed,
         order=absent_last(weighted_order(seed, validators), absent),
         is_carried=is_carried,

@@ -65,6 +65,15 @@ class SeedBlocks:
             self._times.pop()
         self._newest_time = timestamp
 
+    def at(self, number: int) -> SeedBlock | None:
+        """The seed block of this number."""
+        if number == self.genesis.number:
+            return self.genesis
+        first = self._blocks[0].number if self._blocks else number + 1
+        index, rest = divmod(number - first, self.interval)
+        found = not rest and 0 <= index < len(self._blocks)
+        return self._blocks[index] if found else None
+
     def newest_until(self, timestamp: int) -> SeedBlock | None:
         """max(G, K): the newest one with at most this timestamp (S2). None: not decided yet, since
         L1 may still bring another."""

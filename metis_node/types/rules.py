@@ -33,4 +33,5 @@ class ChainRules:
     batch_inbox: Address | None = None  # L1 address that batches are sent to
     batch_submitter: Address | None = None  # L1 account whose batches count
     l1_chain_id: int = 0
+    seed_interval: int = 256  # L1 blocks between two that may give an epoch its randomness
     l1_start: int = 0  # L1 block after which the first batch may stand, and origin of block 0

@@ -189,7 +189,7 @@ def epoch(
     previous: Epoch | None = None,
     length: int = 64,
     absent: frozenset[int] = frozenset(),
-) -> Epoch | None:
+) -> Epoch:
     return make_epoch(
         number=number,
         chain_id=7,
@@ -203,20 +203,15 @@ def epoch(
 
 def test_epochs_follow_each_other_without_gap() -> None:
     first = epoch(0, 5, 6)
-    assert first is not None
     second = epoch(1, 5, 6, previous=first, length=100)
-    assert second is not None
     assert (first.start, first.end) == (1, 64)
     assert (second.start, second.end, second.total_power) == (65, 164, 11)
     assert first.seed != second.seed
 
 
 def test_a_set_without_power_leaves_the_last_one_in_place() -> None:
-    assert epoch(0) is None
     first = epoch(0, 5, 6)
     second = epoch(1, previous=first)
-    assert first is not None
-    assert second is not None
     assert second.is_carried
     assert second.stake_block == first.stake_block  # votes are checked against it
     assert second.seed != first.seed
@@ -224,10 +219,18 @@ def test_a_set_without_power_leaves_the_last_one_in_place() -> None:
     assert not first.is_carried
 
 
+def test_where_there_never_was_a_set_nobodys_turn_comes() -> None:
+    first = epoch(0)
+    second = epoch(1, previous=first, length=70)
+    assert (first.order, first.elected, first.is_carried) == ((), None, True)
+    assert (second.start, second.length, second.order) == (65, 70, ())
+    third = epoch(2, 5, previous=second)
+    assert (third.start, ids(third.order), third.is_carried) == (135, [1], False)
+
+
 def test_an_absent_validator_is_not_elected() -> None:
     for number in range(40):
         found = epoch(number, 100, 1, absent=frozenset({1}))
-        assert found is not None
         assert ids(found.order) == [2, 1]
 
 
@@ -240,7 +243,6 @@ def test_the_pen_stays_with_the_builder_and_moves_on_by_rounds(
     powers: list[int], builder: int, rounds: int
 ) -> None:
     found = epoch(3, *powers, previous=epoch(2, *powers))
-    assert found is not None
     builder %= len(powers)
     assert found.proposer(found.base(found.start, builder), 0) == found.elected
     base = found.base(found.start + 1, builder)

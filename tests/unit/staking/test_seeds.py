@@ -71,6 +71,8 @@ def test_the_first_epoch_takes_both_from_the_genesis_block() -> None:
 def test_an_undone_block_gives_no_randomness() -> None:
     blocks = chain(0, [0, 10, 20, 30, 40, 50], 2)
     assert blocks.newest_until(45) == block(4, 40)
+    assert [blocks.at(n) for n in (0, 2, 4)] == [block(0, 0), block(2, 20), block(4, 40)]
+    assert [blocks.at(n) for n in (1, 3, 6)] == [None, None, None]
     blocks.undo_to(3, 30)
     assert blocks.newest_until(45) is None
     assert blocks.newest_until(25) == block(2, 20)
