@@ -40,7 +40,13 @@ async def l1_parts(parts: ChainParts, config: Config) -> AsyncIterator[L1Parts]:
     """Client, reader, follower and origins; connections are closed with the block."""
     settings, rules = config.l1, parts.blockchain.rules
     timeout_s = settings.request_timeout_ms / 1000
-    client = L1Client(settings.endpoints, chain_id=rules.l1_chain_id, timeout_s=timeout_s)
+    client = L1Client(
+        settings.endpoints,
+        chain_id=rules.l1_chain_id,
+        timeout_s=timeout_s,
+        quorum=settings.quorum,
+        known=_origin_of(parts.blockchain.genesis),
+    )
     cache = BlobCache()
     sources = settings.beacon_endpoints or settings.endpoints
     kzg = KzgProcess()

@@ -37,6 +37,14 @@ from metis_node.node.config import Config
 from metis_node.node.l1_assembly import L1Parts, block_producer, l1_parts
 from metis_node.node.readiness import L1_GAUGES, head_check, l1_check, l1_facts, l1_gauges
 from metis_node.node.service import Service, run_services
+from metis_node.node.staking_assembly import (
+    STAKING_GAUGES,
+    StakingParts,
+    staking_check,
+    staking_gauges,
+    staking_parts,
+    staking_view,
+)
 from metis_node.rpc.backend import Backend
 
 log = structlog.get_logger(__name__)
@@ -87,17 +95,20 @@ async def run_node(
         async with chain_parts(blockchain, config) as parts, l1_parts(parts, config) as l1:
             producer = block_producer(parts, l1, config) if config.sequencer.enabled else None
             batches = batch_parts(parts, l1, config, producer)
+            staking = staking_parts(parts, l1, config)
             parts.telemetry.watch(l1_gauges(parts, l1), L1_GAUGES)
+            parts.telemetry.watch(staking_gauges(staking), STAKING_GAUGES)
             parts.telemetry.watch(batch_gauges(parts, batches), BATCH_GAUGES)
             services: dict[str, Service] = {
                 "intake": parts.intake.run,
                 "l1 follower": l1.follower.run,
                 **batches.services,
+                **(staking.services if staking is not None else {}),
                 **(companions or {}),
             }
             if producer is not None:
                 services["block producer"] = lambda: _produce(producer, l1)
-            backend = _backend(parts, l1, batches, config)
+            backend = _backend(parts, l1, batches, staking, config)
             async with rpc_server(backend, config) as server:
                 ready = _ready(server.url, blockchain, config)
                 log.info(
@@ -124,13 +135,25 @@ async def _produce(producer: BlockProducer, l1: L1Parts) -> None:
     await producer.run()
 
 
-def _backend(parts: ChainParts, l1: L1Parts, batches: BatchParts, config: Config) -> Backend:
+def _backend(
+    parts: ChainParts,
+    l1: L1Parts,
+    batches: BatchParts,
+    staking: StakingParts | None,
+    config: Config,
+) -> Backend:
     return replace(
         chain_backend(parts, config),
         l1_status=lambda: l1_facts(parts, l1),
         batches=lambda: batch_facts(parts, batches),
         transaction_batch=transaction_batch(batches),
-        checks=(head_check(parts, l1), l1_check(l1, config), batch_check(batches)),
+        staking=staking_view(staking),
+        checks=(
+            head_check(parts, l1),
+            l1_check(l1, config),
+            batch_check(batches),
+            staking_check(staking),
+        ),
     )
 
 

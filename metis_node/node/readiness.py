@@ -6,10 +6,11 @@ Each check answers at once from what is in memory; the reasons are words for an 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from metis_node.codec.extra_data import decode_extra_data
+from metis_node.l1.endpoint_group import EndpointReport
 from metis_node.node.assembly import ChainParts
 from metis_node.node.config import Config
 from metis_node.node.l1_assembly import L1Parts
@@ -64,6 +65,19 @@ def l1_facts(parts: ChainParts, l1: L1Parts) -> dict[str, Any]:
         "finalized": hex(l1.follower.finalized_number),
         "origin": hex(origin),
         "problem": l1.follower.problem or None,
+        "endpoints": [_endpoint_facts(report) for report in l1.client.report()],
+    }
+
+
+def _endpoint_facts(report: EndpointReport) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "state": report.state,
+        "head": hex(report.head) if report.head is not None else None,
+        "failures": report.failures,
+        "limits": report.limits,
+        "disagreements": report.disagreements,
+        "trouble": report.trouble or None,
     }
 
 
@@ -72,6 +86,10 @@ L1_GAUGES = {
     "metis_l1_head_age_seconds": "Time since the timestamp of the L1's head",
     "metis_l1_finalized_number": "Number of the L1's finalized block",
     "metis_l1_origin_number": "L1 block that the head names as its origin",
+    "metis_l1_endpoints": "L1 endpoints that are configured",
+    "metis_l1_endpoints_in_trouble": "L1 endpoints that fail, lag, limit, disagree or are refused",
+    "metis_l1_disagreements": "Times that an L1 endpoint contradicted the others",
+    "metis_l1_limits": "Times that an L1 endpoint asked for patience",
 }
 
 
@@ -85,6 +103,7 @@ def l1_gauges(
         found = {
             "metis_l1_finalized_number": float(l1.follower.finalized_number),
             "metis_l1_origin_number": float(origin),
+            **_endpoint_gauges(l1.client.report()),
         }
         head = l1.follower.head
         if head is not None:
@@ -93,6 +112,16 @@ def l1_gauges(
         return found
 
     return facts
+
+
+def _endpoint_gauges(reports: Sequence[EndpointReport]) -> dict[str, float]:
+    troubled = [report for report in reports if report.state not in ("good", "unused")]
+    return {
+        "metis_l1_endpoints": float(len(reports)),
+        "metis_l1_endpoints_in_trouble": float(len(troubled)),
+        "metis_l1_disagreements": float(sum(report.disagreements for report in reports)),
+        "metis_l1_limits": float(sum(report.limits for report in reports)),
+    }
 
 
 def _waits(parts: ChainParts, l1: L1Parts) -> bool:

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from metis_node.chain.blockchain import Blockchain
     from metis_node.chain.mempool import Mempool
     from metis_node.chain.queries import Queries
+    from metis_node.engine.epoch_book import EpochBook
     from metis_node.engine.heads import Heads, PendingTransactions
     from metis_node.engine.intake import Intake
+    from metis_node.engine.staking_follower import StakingFollower
+    from metis_node.types.primitives import Address
 
 Json = dict[str, Any]
 
@@ -29,6 +32,15 @@ class Check:
 
     name: str
     problem: Callable[[], str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StakingView:
+    """What was read of the staking contracts. `pool` is the LockingPool."""
+
+    pool: Address
+    follower: StakingFollower
+    epochs: EpochBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +62,7 @@ class Backend:
     l1_status: Callable[[], Json | None] = lambda: None
     batches: Callable[[], Json | None] = lambda: None
     transaction_batch: Callable[[int], Json | None] = field(default=lambda _number: None)
+    staking: StakingView | None = None
     peer_count: Callable[[], int] = lambda: 0
     checks: Sequence[Check] = ()
     routers: Sequence[APIRouter] = ()  # e.g. the embedded L1's beacon routes

@@ -70,7 +70,7 @@ def _health(client: JsonRpcClient) -> int:
 def _facts(client: JsonRpcClient) -> dict[str, Any]:
     import orjson
 
-    version, chain_id, syncing, pool, l1, batches = client.batch(
+    version, chain_id, syncing, pool, l1, batches, staking = client.batch(
         missing_ok=True,  # a node may not serve all namespaces
         calls=[
             ("web3_clientVersion", []),
@@ -79,6 +79,7 @@ def _facts(client: JsonRpcClient) -> dict[str, Any]:
             ("txpool_status", []),
             ("metis_l1Status", []),
             ("metis_batches", []),
+            ("metis_stakingStatus", []),
         ],
     )
     heads = client.batch(
@@ -98,6 +99,7 @@ def _facts(client: JsonRpcClient) -> dict[str, Any]:
         "mempool": {name: int(count, 16) for name, count in pool.items()} if pool else None,
         "l1": l1,
         "batches": batches,
+        "staking": staking,
     }
 
 
@@ -122,10 +124,27 @@ def _for_people(facts: dict[str, Any]) -> dict[str, object]:
         shown[tag] = _head_line(facts[tag])
     if facts["mempool"] is not None:
         shown["mempool"] = ", ".join(f"{n} {name}" for name, n in facts["mempool"].items())
-    for name in ("l1", "batches"):
+    for name in ("l1", "batches", "staking"):
         if isinstance(facts[name], dict):
-            shown[name] = ", ".join(_fact(key, value) for key, value in facts[name].items())
+            plain = {k: v for k, v in facts[name].items() if not isinstance(v, list)}
+            shown[name] = ", ".join(_fact(key, value) for key, value in plain.items())
+    if isinstance(facts["l1"], dict):
+        for endpoint in facts["l1"].get("endpoints", []):
+            shown[f"l1 {endpoint['name']}"] = _endpoint_line(endpoint)
     return shown
+
+
+def _endpoint_line(endpoint: dict[str, Any]) -> str:
+    """Its state, and what makes it not good."""
+    parts = [endpoint["state"]]
+    if endpoint["head"] is not None:
+        parts.append(f"head {int(endpoint['head'], 16)}")
+    parts += [
+        f"{endpoint[name]} {name}"
+        for name in ("failures", "limits", "disagreements")
+        if endpoint[name]
+    ]
+    return ", ".join(parts) + (f": {endpoint['trouble']}" if endpoint["trouble"] else "")
 
 
 def _fact(name: str, value: Any) -> str:

@@ -204,6 +204,22 @@ class L1(Section):
         le=86_400,
         description="age of the last L1 head from which the node is not ready, seconds",
     )
+    quorum: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="endpoints that must agree on an L1 block and its logs; 0: half of them, "
+        "rounded up",
+    )
+
+
+class Staking(Section):
+    reorg_depth: int = Field(
+        default=64,
+        ge=1,
+        le=4_096,
+        description="L1 blocks that a reorganisation may take back before the node stops",
+    )
 
 
 class Batcher(Section):
@@ -284,6 +300,7 @@ class Config(BaseSettings):
     mempool: Mempool = Mempool()
     rpc: Rpc = Rpc()
     l1: L1 = L1()
+    staking: Staking = Staking()
     batcher: Batcher = Batcher()
     keys: Keys = Keys()
     log: Log = Log()

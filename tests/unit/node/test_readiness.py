@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from metis_node.codec.extra_data import encode_extra_data
+from metis_node.l1.endpoint_group import EndpointReport
 from metis_node.node.assembly import ChainParts
 from metis_node.node.batch_assembly import BatchParts
 from metis_node.node.batch_report import batch_check, batch_facts, batch_gauges
@@ -51,11 +52,27 @@ def l1_header(timestamp: int) -> L1Header:
     )
 
 
+def client() -> Any:
+    def report(name: str, state: str, *, disagreements: int = 0) -> EndpointReport:
+        return EndpointReport(
+            name=name,
+            state=state,
+            head=7,
+            failures=0,
+            limits=2,
+            disagreements=disagreements,
+            trouble="",
+        )
+
+    reports = [report("http://a", "good"), report("http://b", "disagreeing", disagreements=3)]
+    return shape(chain_id=900, report=lambda: reports)
+
+
 def l1(*, age_s: int | None = 0, problem: str = "", origin: object = None) -> L1Parts:
     head = None if age_s is None else l1_header(int(NOW_S) - age_s)
     follower = shape(problem=problem, head=head, finalized_number=3)
     origins = shape(origin_for=lambda *_: origin, reason="the L1 shows no block")
-    return cast("L1Parts", shape(follower=follower, origins=origins, client=shape(chain_id=900)))
+    return cast("L1Parts", shape(follower=follower, origins=origins, client=client()))
 
 
 def parts(*, head_age_s: int) -> ChainParts:
@@ -99,6 +116,20 @@ def test_l1_facts_and_gauges_wait_for_the_first_answer() -> None:
     assert l1_facts(chain, l1())["origin"] == "0x5"
     assert "metis_l1_head_number" not in l1_gauges(chain, l1(age_s=None))()
     assert l1_gauges(chain, l1(age_s=4), lambda: NOW_S)()["metis_l1_head_age_seconds"] == 4
+
+
+def test_each_l1_endpoint_is_told() -> None:
+    chain = parts(head_age_s=0)
+    told = l1_facts(chain, l1())["endpoints"]
+    assert [(entry["name"], entry["state"]) for entry in told] == [
+        ("http://a", "good"),
+        ("http://b", "disagreeing"),
+    ]
+    gauges = l1_gauges(chain, l1())()
+    assert gauges["metis_l1_endpoints"] == 2
+    assert gauges["metis_l1_endpoints_in_trouble"] == 1
+    assert gauges["metis_l1_disagreements"] == 3
+    assert gauges["metis_l1_limits"] == 4
 
 
 def batches(*, problem: str = "", blocked: str = "", posts: bool = True) -> BatchParts:
