@@ -8,10 +8,12 @@ import pytest
 from eth_abi import encode
 
 from metis_node.l1.answers import Log, Malformed
+from metis_node.l1.contract_abi import contract
 from metis_node.l1.staking_events import (
     PARAMETER_TOPIC,
     SEAT_TOPIC,
     STAKE_TOPIC,
+    TOTAL_POWER_AT,
     decode_log,
 )
 from metis_node.staking.facts import ParameterSet, SeatChanged, StakeChanged, Status
@@ -98,3 +100,11 @@ def test_other_events_are_passed_over(other: Log) -> None:
 def test_a_malformed_event_of_ours_is_refused(bad: Log) -> None:
     with pytest.raises(Malformed):
         decoded(bad)
+
+
+def test_the_events_are_those_of_the_contracts() -> None:
+    pool, parameters = contract("LockingPool").events, contract("NetworkParameters").events
+    assert pool["SeatChanged"].topic == SEAT_TOPIC
+    assert pool["StakeChanged"].topic == STAKE_TOPIC
+    assert parameters["ParameterSet"].topic == PARAMETER_TOPIC
+    assert contract("LockingPool").functions["totalPowerAt"].selector == TOTAL_POWER_AT
