@@ -16,6 +16,7 @@ from metis_node.node.cli.options import (
     PasswordFileOption,
     loaded_config,
 )
+from metis_node.node.cli.signer_options import ContractsOption, KeysDirOption, address_argument
 
 if TYPE_CHECKING:
     from metis_node.node.keys import KeyDirectory, KeyEntry
@@ -28,12 +29,6 @@ app = typer.Typer(
 MAX_IMPORT_BYTES = 64 << 10  # a keystore or a line of hexadecimal
 NameArgument = Annotated[
     str, typer.Argument(help="Name of the key: the file is <keys directory>/<name>.json.")
-]
-KeysDirOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--keys-dir", metavar="DIR", help="Key directory; else keys.dir of the configuration."
-    ),
 ]
 
 
@@ -153,6 +148,50 @@ def password(
     directory, old = _opened(config, data_dir, keys_dir, password_file, confirm=False)
     directory.unlock(name, old)  # before a new one is asked for
     _print_entry(directory.change_password(name, old, new_password(new_password_file)), json=json)
+
+
+@app.command("prove")
+def prove(
+    name: NameArgument = "signer",
+    owner: Annotated[
+        str, typer.Option("--owner", metavar="ADDRESS", help="Who owns, or shall own, the stake.")
+    ] = "",
+    contracts: ContractsOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    keys_dir: KeysDirOption = None,
+    password_file: PasswordFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let a signer's key consent to serve an owner; prints its public key with the proof.
+
+    For `stake lock --signer-pubkey` and `stake update-signer --signer-pubkey` on the owner's
+    machine. The proof holds for that owner and this network alone, and tells no secret.
+    """
+    from metis_node.node.cli.printing import print_facts, print_json
+    from metis_node.node.deployment_file import read_record
+    from metis_node.node.signer_keys import proven_signer
+    from metis_node.types.signing import SigningDomain
+
+    settings = loaded_config(
+        config,
+        data_dir,
+        None,
+        keys__dir=keys_dir,
+        keys__password_file=password_file,
+        l1__contracts=contracts,
+    ).config
+    record = read_record(settings.contracts_file)
+    domain = SigningDomain(
+        chain_id=record.l2_chain_id, locking_pool=record.addresses["LockingPool"]
+    )
+    to = address_argument(owner, "--owner")
+    signer, pubkey = proven_signer(settings, name, None, domain, owner=to)
+    facts = {"signer": "0x" + signer.hex(), "owner": owner, "signer_pubkey": "0x" + pubkey.hex()}
+    if json:
+        print_json(facts)
+    else:
+        print_facts({key.replace("_", " "): value for key, value in facts.items()})
 
 
 @app.command("list")

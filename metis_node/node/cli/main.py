@@ -21,6 +21,7 @@ from metis_node.node.cli import (
     keys,
     l1,
     l1_dev,
+    stake,
     start,
     status,
     sync,
@@ -68,6 +69,7 @@ app.command("version")(version.command)
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(l1.app, name="l1")
+app.add_typer(stake.app, name="stake")
 app.add_typer(config.app, name="config")
 
 

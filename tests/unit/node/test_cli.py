@@ -34,6 +34,15 @@ COMMANDS = [
     ["keys", "list"],
     ["keys", "export"],
     ["keys", "password"],
+    ["keys", "prove"],
+    ["stake"],
+    *(
+        ["stake", name]
+        for name in (
+            *("info", "lock", "relock", "withdraw", "unlock", "claim", "rewards", "activate"),
+            *("set-recipient", "update-signer", "transfer-owner", "unjail"),
+        )
+    ),
     ["l1"],
     ["l1", "deploy"],
     ["l1", "verify"],
@@ -60,7 +69,7 @@ def test_every_command_explains_itself(command: list[str], capsys: Capture) -> N
     text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert f"metis-node {' '.join(command)}" in text
     options = re.findall(r"│ +(?:\* +)?(--[a-z0-9-]+)", text)
-    assert command in (["db"], ["keys"], ["l1"], ["config"]) or "--json" in options
+    assert command in (["db"], ["keys"], ["l1"], ["stake"], ["config"]) or "--json" in options
 
 
 def test_help_comes_fast() -> None:
