@@ -69,7 +69,8 @@ contract Slasher is ISlasher, OwnableUpgradeable, UUPSUpgradeable {
     ) external {
         _requireConflict(a, b);
         Entry memory entry = _provenEntry(_dock().inbox, a.height, epoch, proof);
-        Culprit memory culprit;
+        // slither-disable-next-line uninitialized-local
+        Culprit memory culprit; // filled below, field by field
         culprit.stakeBlock = entry.stakeBlock;
         culprit.signer = _commonSigner(_dock().pool, entry.version, a, signatureA, b, signatureB);
         _requireValidator(_dock(), culprit);

@@ -444,6 +444,7 @@ contract SequencerSet {
     }
 
     function _recordBuilder(Head memory head, Entry memory entry, uint256 base, uint256 place, address signer) private {
+        // slither-disable-next-line unused-return
         if (_builders.latest() != uint160(signer)) _builders.push(uint96(block.number), uint160(signer));
         if (place == base) return;
         emit ReCommitEpoch(head.epoch, head.epoch, head.epoch, block.number, entry.end, signer);

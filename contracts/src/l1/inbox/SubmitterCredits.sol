@@ -33,6 +33,7 @@ abstract contract SubmitterCredits is ISequencerInbox {
     }
 
     /// @inheritdoc ISequencerInbox
+    // slither-disable-next-line missing-zero-check
     function claimCredit(address payable to) external returns (uint256 paid) {
         Credits storage credits = _credits();
         uint256 owed = credits.owed[msg.sender];
