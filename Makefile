@@ -68,6 +68,7 @@ unit: $(STAMPS)/native  ## the quick tests
 contracts: $(STAMPS)/node  ## build contracts and write the committed artifacts
 	cd contracts && $(FORGE) build
 	tools/artifacts
+	$(BIN)/python contracts/test/fixtures/epochs.py
 
 # A build of its own: the check wants build-info and storage layouts, which slow every other build down.
 upgrades: $(STAMPS)/node  ## upgrade safety and storage layouts of the contracts

@@ -103,6 +103,7 @@ contract SequencerInboxTest is RollupFixture {
         inbox.batch(1);
     }
 
+    /// forge-config: default.fuzz.runs = 32
     function testFuzz_BatchOfFindsTheBatch(uint8[8] memory sizes, uint64 number) public {
         uint64 last = 0;
         for (uint256 i = 0; i < sizes.length; ++i) {
@@ -289,6 +290,7 @@ contract SequencerInboxTest is RollupFixture {
         submit(made);
     }
 
+    /// forge-config: default.fuzz.runs = 32
     function testFuzz_TheProvenTimeIsNeverAfterTheBlocks(uint16[6] memory gaps, uint256 asked) public {
         uint256 start = vm.getBlockNumber();
         uint256 time = vm.getBlockTimestamp();
