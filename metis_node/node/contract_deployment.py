@@ -77,6 +77,12 @@ def earlier_record(plan: Plan, file: Path) -> DeploymentRecord | None:
             f"L1 chain {record.l1_chain_id}): another account or a changed file gives other "
             "contracts; use the same ones to go on, or another --out to begin anew"
         )
+    if record.addresses != plan.addresses:
+        raise InvalidConfig(
+            f"{file} was written by version {record.software}, whose contracts have other code "
+            f"than those of this version ({__version__}): go on with that one, or use another "
+            "--out to deploy these"
+        )
     return record
 
 

@@ -6,7 +6,9 @@ after the start of the L1, which takes a moment of its own.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,10 @@ from metis_node.node.l1_process import L1Process, l1_process
 if TYPE_CHECKING:
     from metis_node.execution.genesis import Genesis
     from metis_node.node.config import Config
+    from metis_node.node.devnet_contracts import DevnetContracts
     from metis_node.node.devnet_directory import DevnetDirectory
+    from metis_node.node.node import Ready
+    from metis_node.node.service import Service
 
 EMBEDDED_CONFIRMATIONS = 0  # the embedded L1 never reorganises
 EXTERNAL_CONFIRMATIONS = 1
@@ -36,6 +41,7 @@ class DevnetSettings:
     l1_fork: str
     l1_wait_s: float
     batcher: bool
+    contracts: bool
     rules: Mapping[str, int | None]
     flags: Mapping[str, object]  # keys of the configuration
 
@@ -51,26 +57,68 @@ def run_devnet(
         child = stack.enter_context(_embedded_l1(settings)) if settings.l1 is None else None
         say("starting the embedded L1" if child else f"waiting for the L1 at {settings.l1}")
         from metis_node.node.devnet_directory import DevnetDirectory
-        from metis_node.node.node import Ready, run_node
+        from metis_node.node.node import run_node
         from metis_node.node.runtime import run_daemon
 
         l1_url = child.await_url() if child is not None else str(settings.l1)
         directory = DevnetDirectory(settings.data_dir)
         genesis = _chain(directory, settings, l1_url)
+        deployment = _deployment(directory, settings, l1_url, genesis)
         config = _config(directory, settings, l1_url)
         _ensure_block_0(config, genesis)
         say("starting the sequencer")
-
-        def on_ready(ready: Ready) -> None:
-            l1 = {"l1": l1_url, "l1_pid": child.pid if child is not None else None}
-            announce(ready.facts() | l1 | {"data_dir": str(settings.data_dir)})
-
-        companions = {"embedded L1": child.watch} if child is not None else {}
+        announcer = _Announcer(
+            announce=announce,
+            deployment=deployment,
+            more={
+                "l1": l1_url,
+                "l1_pid": child.pid if child is not None else None,
+                "data_dir": str(settings.data_dir),
+            },
+            say=say,
+        )
+        companions: dict[str, Service] = {"banner": announcer.run}
+        if child is not None:
+            companions["embedded L1"] = child.watch
         run_daemon(
             lambda stop: run_node(
-                config, genesis, stop=stop, on_ready=on_ready, companions=companions
+                config, genesis, stop=stop, on_ready=announcer.on_ready, companions=companions
             )
         )
+
+
+class _Announcer:
+    """Tells what there is once the node serves and the contracts stand (or cannot)."""
+
+    def __init__(
+        self,
+        *,
+        announce: Callable[[dict[str, Any]], None],
+        deployment: Future[DevnetContracts] | None,
+        more: dict[str, Any],
+        say: Callable[[str], None],
+    ) -> None:
+        self._announce = announce
+        self._deployment = deployment
+        self._more = more
+        self._say = say
+        self._ready: asyncio.Future[Ready] | None = None
+
+    def on_ready(self, ready: Ready) -> None:
+        assert self._ready is not None  # services start before the node is ready
+        self._ready.set_result(ready)
+
+    async def run(self) -> None:
+        """A companion of the node: it lives as long."""
+        self._ready = asyncio.get_running_loop().create_future()
+        ready = await self._ready
+        contracts: dict[str, Any] = {"contracts": None, "contracts_problem": None}
+        if self._deployment is not None:
+            if not self._deployment.done():
+                self._say("deploying the contracts onto the L1")
+            contracts = (await asyncio.wrap_future(self._deployment)).facts()
+        self._announce(ready.facts() | self._more | contracts)
+        await asyncio.Event().wait()
 
 
 def reset_devnet(data_dir: Path) -> None:
@@ -89,6 +137,21 @@ def _embedded_l1(settings: DevnetSettings) -> AbstractContextManager[L1Process]:
         port=settings.l1_port,
         block_time_ms=settings.l1_block_time_ms,
         fork=settings.l1_fork,
+    )
+
+
+def _deployment(
+    directory: DevnetDirectory, settings: DevnetSettings, l1_url: str, genesis: Genesis
+) -> Future[DevnetContracts] | None:
+    if not settings.contracts:
+        return None
+    from metis_node.node.devnet_contracts import deploy_beside
+
+    return deploy_beside(
+        l1_url=l1_url,
+        l1_chain_id=genesis.rules.l1_chain_id,
+        l2_chain_id=genesis.rules.chain_id,
+        file=directory.contracts_file,
     )
 
 

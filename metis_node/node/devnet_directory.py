@@ -1,6 +1,7 @@
 """The data directory of a devnet: what `metis-node devnet` writes once and finds again.
 
-    genesis.json  config.toml  password  keys/batcher.json  db/  l1/ (the embedded L1)  l1.log
+    genesis.json  config.toml  password  keys/  db/  l1/ (the embedded L1)  l1.log
+    l1-contracts.json (addresses of the contracts on the L1)
 
 Its keys are the well-known test accounts; nothing of value may ever be sent to them.
 """
@@ -14,11 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from metis_node.engine.l1_origin import origin_of
 from metis_node.errors import InvalidConfig, Temporary
 from metis_node.execution.genesis import Genesis
 from metis_node.l1 import answers
-from metis_node.node.devnet_genesis import BATCHER_ACCOUNT, FUNDED_ACCOUNTS, layer2_genesis
+from metis_node.node.deployment_file import ADDRESSES_FILE
+from metis_node.node.devnet_genesis import (
+    BATCHER_ACCOUNT,
+    FUNDED_ACCOUNTS,
+    OWNER_ACCOUNT,
+    layer2_genesis,
+)
 from metis_node.node.genesis_file import read_genesis_file, write_genesis_file
 from metis_node.node.json_rpc_client import JsonRpcClient
 from metis_node.node.keys import KeyDirectory, devnet_accounts, write_password_file
@@ -29,6 +38,8 @@ GENESIS_FILE = "genesis.json"
 PASSWORD_FILE = "password"
 SPENDING_FILE = "l1-spending.json"
 BATCHER_KEY = "batcher"
+OWNER_KEY = "owner"
+SIGNER_KEY = "signer"
 L1_RETRY_S = 0.25
 SCRYPT_COST = 1 << 12  # the key is public anyway; a start should not wait for a strong hash
 
@@ -73,6 +84,10 @@ class DevnetDirectory:
     def exists(self) -> bool:
         return self.genesis_file.is_file()
 
+    @property
+    def contracts_file(self) -> Path:
+        return self.path / ADDRESSES_FILE
+
     def create(self, l1: JsonRpcClient, choices: ChainChoices, *, confirmations: int) -> Genesis:
         """Write everything that a new devnet over this L1 needs, the genesis file last.
 
@@ -90,8 +105,14 @@ class DevnetDirectory:
             l1_origin=origin,
             rules=choices.given(),
         )
-        self._write_key(submitter)
-        self.config_file.write_text(_CONFIG.format(confirmations=confirmations))
+        self._write_keys(submitter, accounts[OWNER_ACCOUNT])
+        self.config_file.write_text(
+            _CONFIG.format(
+                confirmations=confirmations,
+                endpoint=_toml_text(l1.url),
+                password_file=_toml_text(str(self.path.resolve() / PASSWORD_FILE)),
+            )
+        )
         return write_genesis_file(self.genesis_file, document)
 
     def reopen(self, choices: ChainChoices) -> Genesis:
@@ -116,17 +137,22 @@ class DevnetDirectory:
             )
         for folder in (self.l1_dir, database, self.path / "keys"):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (GENESIS_FILE, CONFIG_FILE, PASSWORD_FILE, SPENDING_FILE, self.l1_log.name):
+        files = (GENESIS_FILE, CONFIG_FILE, PASSWORD_FILE, SPENDING_FILE, ADDRESSES_FILE)
+        for file in (*files, self.l1_log.name):
             (self.path / file).unlink(missing_ok=True)
 
-    def _write_key(self, submitter: Any) -> None:
+    def _write_keys(self, submitter: Any, owner: Any) -> None:
+        """Those that post batches, own stake, and sign: all that `stake lock` needs is there."""
         password_file = self.path / PASSWORD_FILE
         keys = KeyDirectory(self.path / "keys")
-        for leftover in (password_file, keys.path / f"{BATCHER_KEY}.json"):
+        names = (BATCHER_KEY, OWNER_KEY, SIGNER_KEY)
+        for leftover in (password_file, *(keys.path / f"{name}.json" for name in names)):
             leftover.unlink(missing_ok=True)  # of a creation that was cut short
         password = secrets.token_hex(16)
         write_password_file(password_file, password)
         keys.store(BATCHER_KEY, submitter, password, iterations=SCRYPT_COST)
+        keys.store(OWNER_KEY, owner, password, iterations=SCRYPT_COST)
+        keys.create(SIGNER_KEY, password, iterations=SCRYPT_COST)
 
 
 _CONFIG = f"""\
@@ -139,6 +165,7 @@ genesis = "{GENESIS_FILE}"
 origin_wait_ms = 0
 
 [l1]
+endpoints = [{{endpoint}}]
 confirmations = {{confirmations}}
 poll_interval_ms = 500
 stale_after_s = 60
@@ -146,7 +173,15 @@ stale_after_s = 60
 [batcher]
 max_channel_age_s = 10
 confirmations = 1
+
+[keys]
+password_file = {{password_file}}
 """
+
+
+def _toml_text(text: str) -> str:
+    """A basic string of TOML, which escapes as JSON does."""
+    return orjson.dumps(text).decode()
 
 
 def await_l1(l1: JsonRpcClient, *, patience_s: float) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from metis_node.l1.deployment.create2 import FACTORY, FACTORY_CODE
 from metis_node.types.l1 import L1Origin
 
 L2_CHAIN_ID = 901
 L1_CHAIN_ID = 900
 FUNDED_ACCOUNTS = 10
 BATCHER_ACCOUNT = 9  # of the funded ones: it posts the batches, so leave its L1 nonce alone
+DEPLOYER_ACCOUNT = 8  # it deploys the contracts, and has the METIS that nobody else has
+OWNER_ACCOUNT = 0  # the `owner` key of a new devnet: ready to lock stake
 FUNDS_WEI = 10_000 * 10**18
 GAS_LIMIT = 60_000_000
 BLOCK_TIME_MS = 1_000
@@ -86,7 +89,14 @@ def layer1_genesis(
             "blobs": True,
         },
         "timestamp": timestamp,
-        "alloc": _alloc(funded),
+        "alloc": _alloc(funded) | _deployment_proxy(),
+    }
+
+
+def _deployment_proxy() -> dict[str, Any]:
+    """The deterministic deployment proxy, which stands on every public Ethereum."""
+    return {
+        "0x" + FACTORY.hex(): {"balance": "0x0", "nonce": "0x1", "code": "0x" + FACTORY_CODE.hex()}
     }
 
 

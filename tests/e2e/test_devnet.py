@@ -61,6 +61,35 @@ def test_a_devnet_takes_transactions_ends_in_time_and_goes_on(
         await_height(again.rpc, int(head["number"], 16) + 2)
 
 
+def test_the_contracts_stand_on_its_l1_and_stay(daemon: Daemon, tmp_path: Path) -> None:
+    file = daemon.facts["contracts"]
+    assert daemon.facts["contracts_problem"] is None
+    written = Path(file).read_bytes()
+    verify = ["l1", "verify", "--contracts", file, "--l1", daemon.facts["l1"], "--json"]
+    report = run_to_end(verify)
+    assert report.returncode == 0, report.stdout
+    assert orjson.loads(report.stdout)["sound"] is True
+    daemon.terminate()
+    with running(devnet(tmp_path / "net"), tmp_path / "log") as again:
+        assert again.facts["contracts"] == file
+        assert Path(file).read_bytes() == written
+
+
+def test_an_l1_that_cannot_pay_for_contracts_is_said_so(tmp_path: Path) -> None:
+    async def unfunded() -> None:
+        async with running_anvil("--block-time", "1", "--accounts", "0", mining=True) as anvil:
+            command = devnet(tmp_path / "net", "--l1", anvil.url, "--no-batcher")
+            await asyncio.to_thread(_says_no_contracts, command, tmp_path / "log")
+
+    asyncio.run(unfunded())
+
+
+def _says_no_contracts(command: list[str], log: Path) -> None:
+    with running(command, log) as daemon:
+        assert daemon.facts["contracts"] is None
+        assert "fund it" in daemon.facts["contracts_problem"]
+
+
 def test_batches_make_blocks_final(daemon: Daemon) -> None:
     sent = send_transfer(daemon.rpc, daemon.facts["accounts"][0]["private_key"], RECIPIENT, 1)
     number = int(await_result(daemon.rpc, "eth_getTransactionReceipt", sent)["blockNumber"], 16)

@@ -58,6 +58,10 @@ def command(
     batcher: Annotated[
         bool, typer.Option("--batcher/--no-batcher", help="Post batches to the L1.")
     ] = True,
+    contracts: Annotated[
+        bool,
+        typer.Option("--contracts/--no-contracts", help="Deploy the contracts onto the L1."),
+    ] = True,
     reset: Annotated[
         bool, typer.Option("--reset", help="Delete the data directory's chain first.")
     ] = False,
@@ -90,6 +94,7 @@ def command(
         l1_fork=l1_fork,
         l1_wait_s=l1_wait_s,
         batcher=batcher,
+        contracts=contracts,
         rules={
             "chain_id": chain_id,
             "block_time_ms": block_time_ms,

@@ -47,6 +47,7 @@ def banner_lines(facts: dict[str, Any]) -> list[str]:
         f"  L1          {facts['l1']}  (chain id {facts['l1_chain_id']})",
         f"  Metrics     {facts['rpc']}/metrics   ready? {facts['rpc']}/readyz",
         f"  Data        {facts['data_dir']}",
+        f"  Contracts   {_contracts(facts)}",
         "",
         "  Accounts, 10,000 coins each at genesis. Everybody knows these keys: for tests only.",
         "",
@@ -56,7 +57,24 @@ def banner_lines(facts: dict[str, Any]) -> list[str]:
     lines += [
         "",
         f"  Account 9 pays for the batches on the L1. Mnemonic: {facts['mnemonic']}",
+        *_stake_lines(facts),
         f"  A block every {facts['block_time_ms']} ms, now at {facts['head']}. Ctrl-C stops.",
         "",
     ]
     return lines
+
+
+def _contracts(facts: dict[str, Any]) -> str:
+    if facts["contracts"] is not None:
+        return f"{facts['contracts']}  (addresses on the L1)"
+    return f"not deployed: {facts['contracts_problem'] or '--no-contracts'}"
+
+
+def _stake_lines(facts: dict[str, Any]) -> list[str]:
+    """The first step of who wants to try staking: keys and METIS are there."""
+    if facts["contracts"] is None:
+        return []
+    return [
+        "  Each has METIS on the L1; account 0 is the key `owner`. Become a sequencer:",
+        f"    metis-node stake lock 20000 --data-dir {facts['data_dir']}",
+    ]
