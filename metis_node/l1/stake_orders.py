@@ -43,14 +43,7 @@ def lock(
 ) -> Order:
     """Become a sequencer. `signer_pubkey`: 64 bytes of key, 65 of proof."""
     pool, account = facts.pool, facts.account
-    if account.sequencer_id:
-        refuse(
-            f"{shown(account.address)} owns sequencer {account.sequencer_id} already: add to it "
-            "with `stake relock`, or use another owner"
-        )
-    require_open(facts)
-    require_range(facts, amount, have=0)
-    require_balance(facts, amount)
+    require_lockable(facts, amount)
     if signer == account.address:
         refuse(
             "owner and signer are one key: the signer's is online day and night and must not be "
@@ -74,6 +67,18 @@ def lock(
             f"Stake that leaves is paid after {format_duration(pool.exit_delay)}.",
         ),
     )
+
+
+def require_lockable(facts: StakeFacts, amount: int) -> None:
+    """What can be told before the signer's key is opened."""
+    if facts.account.sequencer_id:
+        refuse(
+            f"{shown(facts.account.address)} owns sequencer {facts.account.sequencer_id} already: "
+            "add to it with `stake relock`, or use another owner"
+        )
+    require_open(facts)
+    require_range(facts, amount, have=0)
+    require_balance(facts, amount)
 
 
 def relock(facts: StakeFacts, *, token: Address, amount: int, rewards: bool) -> Order:

@@ -17,6 +17,7 @@ from metis_node.node.cli import (
     config,
     db,
     devnet,
+    gov,
     init,
     keys,
     l1,
@@ -70,6 +71,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(l1.app, name="l1")
 app.add_typer(stake.app, name="stake")
+app.add_typer(gov.app, name="gov")
 app.add_typer(config.app, name="config")
 
 

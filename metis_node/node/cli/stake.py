@@ -94,6 +94,7 @@ def lock(
 
     async def prepare(session: Session) -> Order:
         facts = await session.pool.facts(session.account, None)
+        stake_orders.require_lockable(facts, wei)
         signer, pubkey = _signer(at, session, signer_key, signer_pubkey, signer_password_file)
         await _require_unused(session, signer)
         return stake_orders.lock(

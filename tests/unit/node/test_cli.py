@@ -43,6 +43,8 @@ COMMANDS = [
             *("set-recipient", "update-signer", "transfer-owner", "unjail"),
         )
     ),
+    ["gov"],
+    *(["gov", name] for name in ("params", "propose", "vote", "queue", "execute", "list", "show")),
     ["l1"],
     ["l1", "deploy"],
     ["l1", "verify"],
@@ -69,7 +71,9 @@ def test_every_command_explains_itself(command: list[str], capsys: Capture) -> N
     text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert f"metis-node {' '.join(command)}" in text
     options = re.findall(r"│ +(?:\* +)?(--[a-z0-9-]+)", text)
-    assert command in (["db"], ["keys"], ["l1"], ["stake"], ["config"]) or "--json" in options
+    assert (
+        command in (["db"], ["keys"], ["l1"], ["stake"], ["gov"], ["config"]) or "--json" in options
+    )
 
 
 def test_help_comes_fast() -> None:
