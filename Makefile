@@ -65,9 +65,10 @@ test: check upgrades  ## every test there is
 unit: $(STAMPS)/native  ## the quick tests
 	$(PYTEST) tests/unit -q
 
-contracts: $(STAMPS)/node  ## build contracts and write the committed artifacts
+contracts: $(STAMPS)/node  ## build contracts and write the committed artifacts and layouts
 	cd contracts && $(FORGE) build
 	tools/artifacts
+	tools/storage-layouts
 	$(BIN)/python contracts/test/fixtures/epochs.py
 
 # A build of its own: the check wants build-info and storage layouts, which slow every other build down.

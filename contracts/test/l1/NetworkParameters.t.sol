@@ -138,4 +138,26 @@ contract NetworkParametersTest is PoolFixture {
             address(code), abi.encodeCall(NetworkParameters.initialize, (governance, names, new uint256[](1)))
         );
     }
+
+    /// Any history of changes reads back block by block as a plain list of it would.
+    function testFuzz_HistoryReadsBackAsItWasWritten(uint16[12] memory values, uint8[12] memory gaps) public {
+        bytes32 key = ParameterKeys.EPOCH_LENGTH;
+        uint256 from = block.number;
+        uint256[] memory atBlock = new uint256[](12 * 4 + 1);
+        uint256 now_ = 0;
+        uint256 value = 200;
+        for (uint256 i = 0; i < 12; ++i) {
+            for (uint256 gap = gaps[i] % 5; gap != 0; --gap) {
+                atBlock[now_++] = value;
+                mine(1);
+            }
+            value = bound(values[i], 64, 86_400);
+            setParameter(key, value);
+        }
+        atBlock[now_++] = value;
+        mine(1);
+        for (uint256 i = 0; i < now_; ++i) {
+            assertEq(parameters.valueAt(key, from + i), atBlock[i]);
+        }
+    }
 }
