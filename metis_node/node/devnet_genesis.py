@@ -22,6 +22,7 @@ GAS_LIMIT = 60_000_000
 BLOCK_TIME_MS = 1_000
 L1_BLOCK_TIME_MS = 2_000
 MAX_BLOCK_BYTES = 1 << 20
+SEED_INTERVAL = 4  # L1 blocks: epochs change their order within minutes
 BATCH_INBOX = "0xff00000000000000000000000000000000000901"
 FORKS = ("prague", "osaka")
 
@@ -48,6 +49,7 @@ def layer2_genesis(
             "block_time_ms": BLOCK_TIME_MS,
             "max_block_bytes": MAX_BLOCK_BYTES,
             "min_base_fee_per_gas": 0,
+            "seed_interval": SEED_INTERVAL,
             "batch_inbox": BATCH_INBOX,
             "batch_submitter": batch_submitter,
             "l1_chain_id": l1_chain_id,

@@ -37,14 +37,7 @@ from metis_node.node.config import Config
 from metis_node.node.l1_assembly import L1Parts, block_producer, l1_parts
 from metis_node.node.readiness import L1_GAUGES, head_check, l1_check, l1_facts, l1_gauges
 from metis_node.node.service import Service, run_services
-from metis_node.node.staking_assembly import (
-    STAKING_GAUGES,
-    StakingParts,
-    staking_check,
-    staking_gauges,
-    staking_parts,
-    staking_view,
-)
+from metis_node.node.staking_assembly import STAKING_GAUGES, Staking
 from metis_node.rpc.backend import Backend
 
 log = structlog.get_logger(__name__)
@@ -95,15 +88,15 @@ async def run_node(
         async with chain_parts(blockchain, config) as parts, l1_parts(parts, config) as l1:
             producer = block_producer(parts, l1, config) if config.sequencer.enabled else None
             batches = batch_parts(parts, l1, config, producer)
-            staking = staking_parts(parts, l1, config)
+            staking = Staking(parts, l1, config)
             parts.telemetry.watch(l1_gauges(parts, l1), L1_GAUGES)
-            parts.telemetry.watch(staking_gauges(staking), STAKING_GAUGES)
+            parts.telemetry.watch(staking.gauges, STAKING_GAUGES)
             parts.telemetry.watch(batch_gauges(parts, batches), BATCH_GAUGES)
             services: dict[str, Service] = {
                 "intake": parts.intake.run,
                 "l1 follower": l1.follower.run,
                 **batches.services,
-                **(staking.services if staking is not None else {}),
+                "staking follower": staking.run,
                 **(companions or {}),
             }
             if producer is not None:
@@ -139,7 +132,7 @@ def _backend(
     parts: ChainParts,
     l1: L1Parts,
     batches: BatchParts,
-    staking: StakingParts | None,
+    staking: Staking,
     config: Config,
 ) -> Backend:
     return replace(
@@ -147,12 +140,12 @@ def _backend(
         l1_status=lambda: l1_facts(parts, l1),
         batches=lambda: batch_facts(parts, batches),
         transaction_batch=transaction_batch(batches),
-        staking=staking_view(staking),
+        staking=staking.view,
         checks=(
             head_check(parts, l1),
             l1_check(l1, config),
             batch_check(batches),
-            staking_check(staking),
+            staking.check(),
         ),
     )
 

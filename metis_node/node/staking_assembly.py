@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from metis_node.codec.extra_data import decode_extra_data
 from metis_node.engine.epoch_book import EpochBook
 from metis_node.engine.staking_book import StakingBook, StakingSource
@@ -13,13 +15,15 @@ from metis_node.l1.staking_logs import L1StakingLogs
 from metis_node.node.assembly import ChainParts
 from metis_node.node.config import Config
 from metis_node.node.l1_assembly import L1Parts
-from metis_node.node.service import Service
-from metis_node.node.staking_contracts import staking_source
+from metis_node.node.staking_contracts import Unfinished, staking_source
 from metis_node.rpc.backend import Check, StakingView
 from metis_node.staking.seeds import SeedBlock
 from metis_node.types.primitives import Hash32
 
 LAG_BLOCKS = 32  # L1 blocks that may be unread before the node says that it is not ready
+LOOK_MS = 1_000  # between two looks for an addresses file that is not there, or not finished
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +34,83 @@ class StakingParts:
     follower: StakingFollower
     epochs: EpochBook
 
-    @property
-    def services(self) -> dict[str, Service]:
-        return {"staking follower": self.follower.run}
 
+class Staking:
+    """Follows the contracts as soon as it is known which: at the start, or when the addresses file
+    turns up. `parts` is None until then."""
 
-def staking_parts(parts: ChainParts, l1: L1Parts, config: Config) -> StakingParts | None:
-    """None on a network without contracts."""
-    rules = parts.blockchain.rules
-    source = staking_source(config, rules)
-    if source is None:
+    def __init__(self, parts: ChainParts, l1: L1Parts, config: Config) -> None:
+        self.parts: StakingParts | None = None
+        self.waits_for = ""  # why it does not follow, where there is something to follow
+        self._chain = parts
+        self._l1 = l1
+        self._config = config
+        self._look()
+
+    async def run(self) -> None:
+        clock = self._chain.clock
+        while self.parts is None:
+            await clock.wait_until_ms(clock.now_ms() + LOOK_MS)
+            self._look()
+        await self.parts.follower.run()
+
+    def view(self) -> StakingView | None:
+        """What the RPC answers from."""
+        found = self.parts
+        if found is None:
+            return None
+        return StakingView(pool=found.source.pool, follower=found.follower, epochs=found.epochs)
+
+    def check(self) -> Check:
+        """The contracts are followed."""
+        return Check(name="staking", problem=self._problem)
+
+    def gauges(self) -> dict[str, float]:
+        """Those of `STAKING_GAUGES`; none on a network without contracts."""
+        if self.parts is None:
+            return {}
+        follower = self.parts.follower
+        registry, number = follower.book.registry, follower.book.cursor.number
+        return {
+            "metis_staking_l1_block": float(number),
+            "metis_staking_lag_blocks": float(follower.lag),
+            "metis_staking_validators": float(len(registry.validators_at(number))),
+            "metis_staking_total_power": float(registry.total_power_at(number)),
+            "metis_staking_reorganisations": float(follower.reorganisations),
+            "metis_staking_contradictions": float(follower.contradictions),
+        }
+
+    def _problem(self) -> str | None:
+        if self.parts is None:
+            return None
+        follower = self.parts.follower
+        if follower.problem:
+            return follower.problem
+        if follower.lag > LAG_BLOCKS:
+            return f"{follower.lag} L1 blocks of the staking contracts are still to be read"
         return None
+
+    def _look(self) -> None:
+        source = staking_source(self._config, self._chain.blockchain.rules)
+        if isinstance(source, Unfinished):
+            if not self.waits_for:
+                log.info("the staking contracts are waited for", reason=source.why)
+            self.waits_for = source.why
+        elif source is not None:
+            self.waits_for = ""
+            self.parts = staking_parts(self._chain, self._l1, self._config, source)
+            log.info(
+                "the staking contracts are followed",
+                locking_pool="0x" + source.pool.hex(),
+                after_l1_block=self.parts.follower.book.cursor.number,
+            )
+
+
+def staking_parts(
+    parts: ChainParts, l1: L1Parts, config: Config, source: StakingSource
+) -> StakingParts:
+    """InvalidConfig where the database follows other contracts."""
+    rules = parts.blockchain.rules
     book = StakingBook(
         parts.blockchain.store,
         source=source,
@@ -65,28 +135,6 @@ def staking_parts(parts: ChainParts, l1: L1Parts, config: Config) -> StakingPart
     return StakingParts(source=source, follower=follower, epochs=epochs)
 
 
-def staking_view(staking: StakingParts | None) -> StakingView | None:
-    """What the RPC answers from."""
-    if staking is None:
-        return None
-    return StakingView(pool=staking.source.pool, follower=staking.follower, epochs=staking.epochs)
-
-
-def staking_check(staking: StakingParts | None) -> Check:
-    """The contracts are followed."""
-
-    def problem() -> str | None:
-        if staking is None:
-            return None
-        if staking.follower.problem:
-            return staking.follower.problem
-        if staking.follower.lag > LAG_BLOCKS:
-            return f"{staking.follower.lag} L1 blocks of the staking contracts are still to be read"
-        return None
-
-    return Check(name="staking", problem=problem)
-
-
 STAKING_GAUGES = {
     "metis_staking_l1_block": "L1 block up to which the staking contracts are read",
     "metis_staking_lag_blocks": "L1 blocks of the staking contracts that are still to be read",
@@ -95,26 +143,6 @@ STAKING_GAUGES = {
     "metis_staking_reorganisations": "L1 reorganisations undone in the staking events",
     "metis_staking_contradictions": "Times that staking events of an L1 endpoint were not true",
 }
-
-
-def staking_gauges(staking: StakingParts | None) -> Callable[[], dict[str, float]]:
-    """The gauges of `STAKING_GAUGES`; none on a network without contracts."""
-
-    def facts() -> dict[str, float]:
-        if staking is None:
-            return {}
-        follower = staking.follower
-        registry, number = follower.book.registry, follower.book.cursor.number
-        return {
-            "metis_staking_l1_block": float(number),
-            "metis_staking_lag_blocks": float(follower.lag),
-            "metis_staking_validators": float(len(registry.validators_at(number))),
-            "metis_staking_total_power": float(registry.total_power_at(number)),
-            "metis_staking_reorganisations": float(follower.reorganisations),
-            "metis_staking_contradictions": float(follower.contradictions),
-        }
-
-    return facts
 
 
 def _genesis_block(parts: ChainParts) -> SeedBlock:

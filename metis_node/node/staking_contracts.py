@@ -1,7 +1,11 @@
-"""Which staking contracts this node follows: those of the network's addresses file."""
+"""Which staking contracts this node follows: those of the network's addresses file.
+
+The file may appear, or be finished, while the node runs: on a devnet it does.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from metis_node.engine.staking_book import StakingSource
@@ -11,10 +15,17 @@ from metis_node.node.deployment_file import read_record
 from metis_node.types.rules import ChainRules
 
 
-def staking_source(config: Config, rules: ChainRules) -> StakingSource | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """Contracts whose deployment is under way, or was left. `why` says what to do."""
+
+    why: str
+
+
+def staking_source(config: Config, rules: ChainRules) -> StakingSource | Unfinished | None:
     """None on a network without contracts: no file is named and none is at the usual place.
 
-    InvalidConfig where the file is of other chains, or of a deployment that was not finished.
+    InvalidConfig where the file is of other chains.
     """
     path = config.contracts_file
     if config.l1.contracts is None and not path.exists():
@@ -23,9 +34,9 @@ def staking_source(config: Config, rules: ChainRules) -> StakingSource | None:
     _require_chain(path, "L1 chain", record.l1_chain_id, rules.l1_chain_id)
     _require_chain(path, "L2 chain", record.l2_chain_id, rules.chain_id)
     if not record.is_complete:
-        raise InvalidConfig(
-            f"the deployment that {path} describes was not finished: run the same `metis-node l1 "
-            "deploy` again, it goes on where it stopped"
+        return Unfinished(
+            why=f"the deployment that {path} describes is not finished: if none runs, give the "
+            "same `metis-node l1 deploy` again, it goes on where it stopped"
         )
     return StakingSource(
         pool=record.addresses["LockingPool"],

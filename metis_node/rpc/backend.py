@@ -62,7 +62,7 @@ class Backend:
     l1_status: Callable[[], Json | None] = lambda: None
     batches: Callable[[], Json | None] = lambda: None
     transaction_batch: Callable[[int], Json | None] = field(default=lambda _number: None)
-    staking: StakingView | None = None
+    staking: Callable[[], StakingView | None] = lambda: None
     peer_count: Callable[[], int] = lambda: 0
     checks: Sequence[Check] = ()
     routers: Sequence[APIRouter] = ()  # e.g. the embedded L1's beacon routes

@@ -40,7 +40,7 @@ class MetisStaking:
     def epoch(self, params: list[Any], _session: Session) -> Any:
         """By number, or the newest that is decided. Null for one that is not decided yet."""
         hexadecimal.reject_more(params, 1)
-        staking = self._backend.staking
+        staking = self._backend.staking()
         if staking is None:
             return None
         number = _number(params, "epoch")
@@ -50,7 +50,7 @@ class MetisStaking:
     def status(self, params: list[Any], _session: Session) -> Any:
         """How far the contracts are followed."""
         hexadecimal.reject_more(params, 0)
-        staking = self._backend.staking
+        staking = self._backend.staking()
         return _status(staking) if staking is not None else None
 
     def _of_block(self, answer: Callable[[StakingBook, int], Json]) -> Any:
@@ -58,7 +58,7 @@ class MetisStaking:
 
         def handler(params: list[Any], _session: Session) -> Any:
             hexadecimal.reject_more(params, 1)
-            staking = self._backend.staking
+            staking = self._backend.staking()
             if staking is None:
                 return None
             book = staking.follower.book

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from metis_node.engine.staking_book import StakingSource
 from metis_node.errors import InvalidConfig
 from metis_node.l1.deployment.record import NAMES, DeployedCode, DeploymentRecord
 from metis_node.node.config import Config, load_config
 from metis_node.node.deployment_file import write_record
-from metis_node.node.staking_contracts import staking_source
+from metis_node.node.staking_contracts import Unfinished, staking_source
 from metis_node.types.primitives import Address, Hash32
 from metis_node.types.rules import ChainRules, Fork
 
@@ -60,7 +61,7 @@ def test_the_contracts_are_followed_from_deployment_or_genesis(
 ) -> None:
     write_record(tmp_path / "l1-contracts.json", replace(RECORD, first_block=first_block))
     found = staking_source(config_of(tmp_path), RULES)
-    assert found is not None
+    assert isinstance(found, StakingSource)
     assert (found.pool, found.parameters) == (
         ADDRESSES["LockingPool"],
         ADDRESSES["NetworkParameters"],
@@ -68,12 +69,18 @@ def test_the_contracts_are_followed_from_deployment_or_genesis(
     assert found.start == start
 
 
+def test_an_unfinished_deployment_is_waited_for(tmp_path: Path) -> None:
+    write_record(tmp_path / "l1-contracts.json", replace(RECORD, codes={}))
+    found = staking_source(config_of(tmp_path), RULES)
+    assert isinstance(found, Unfinished)
+    assert "give the same `metis-node l1 deploy` again" in found.why
+
+
 @pytest.mark.parametrize(
     ("record", "words"),
     [
         (replace(RECORD, l1_chain_id=1), "is of L1 chain 1, the genesis file names 900"),
         (replace(RECORD, l2_chain_id=1), "is of L2 chain 1, the genesis file names 901"),
-        (replace(RECORD, codes={}), "was not finished: run the same `metis-node l1 deploy`"),
     ],
 )
 def test_a_file_of_another_network_is_refused(
