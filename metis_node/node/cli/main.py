@@ -17,6 +17,7 @@ from metis_node.node.cli import (
     config,
     db,
     devnet,
+    doctor,
     gov,
     init,
     keys,
@@ -65,6 +66,7 @@ app.command("start")(start.command)
 app.command("devnet")(devnet.command)
 app.command("l1-dev")(l1_dev.command)
 app.command("status")(status.command)
+app.command("doctor")(doctor.command)
 app.command("sync")(sync.command)
 app.command("version")(version.command)
 app.add_typer(db.app, name="db")

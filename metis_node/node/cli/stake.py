@@ -82,7 +82,8 @@ def lock(
 ) -> None:
     """Lock METIS and become a sequencer. Approves exactly the amount first, where needed.
 
-    Looks at this machine as `metis-node doctor` does and refuses on a failing check.
+    Looks around as `metis-node doctor` does and refuses on a failing check; with --signer-pubkey
+    only at the L1, because the node is elsewhere then.
     """
     from metis_node.l1 import stake_orders
     from metis_node.l1.amounts import parse_metis
@@ -106,7 +107,7 @@ def lock(
             recipient=recipient,
         )
 
-    _require_healthy(desk, force=force)
+    _require_healthy(desk, machine=signer_pubkey is None, force=force)
     _run(desk, at, prepare)
 
 
@@ -328,8 +329,21 @@ async def _require_unused(session: Session, signer: Address) -> None:
         )
 
 
-def _require_healthy(desk: Desk, *, force: bool) -> None:
+def _require_healthy(desk: Desk, *, machine: bool, force: bool) -> None:
     """What `doctor` finds wrong stops a lock: stake without a node that runs earns fines."""
+    if force or desk.dry_run:
+        return
+    from metis_node.node.checkup.rounds import examine
+
+    failed = [
+        finding for finding in examine(desk.config(), machine=machine) if finding.state == "fail"
+    ]
+    if failed:
+        lines = "".join(f"\n  {one.check}: {one.found}\n    -> {one.remedy}" for one in failed)
+        raise InvalidRequest(
+            f"nothing was sent: {len(failed)} checks of `metis-node doctor` fail; mend them, or "
+            f"lock all the same with --force{lines}"
+        )
 
 
 async def _looked(session: Session, asked: int | Address | None, every: bool) -> Any:

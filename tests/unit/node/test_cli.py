@@ -24,6 +24,7 @@ COMMANDS = [
     ["status"],
     ["sync"],
     ["version"],
+    ["doctor"],
     ["db"],
     ["db", "inspect"],
     ["db", "verify"],
