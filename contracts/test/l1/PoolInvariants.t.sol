@@ -141,6 +141,11 @@ contract PoolInvariantsTest is PoolFixture {
         for (uint256 i = totals.length > youngest ? totals.length - youngest : 0; i < totals.length; ++i) {
             if (totals[i].blockNumber >= block.number) continue;
             assertEq(pool.totalPowerAt(totals[i].blockNumber), totals[i].power);
+            uint256 votes = 0;
+            for (uint256 j = 0; j < 6; ++j) {
+                votes += pool.getPastVotes(handler.owners(j), totals[i].blockNumber);
+            }
+            assertEq(votes, totals[i].power, "votes of that block");
         }
     }
 
