@@ -70,6 +70,7 @@ contracts: $(STAMPS)/node  ## build contracts and write the committed artifacts 
 	tools/artifacts
 	tools/storage-layouts
 	$(BIN)/python contracts/test/fixtures/epochs.py
+	$(BIN)/python contracts/test/fixtures/rewards.py
 
 # A build of its own: the check wants build-info and storage layouts, which slow every other build down.
 upgrades: $(STAMPS)/node  ## upgrade safety and storage layouts of the contracts
