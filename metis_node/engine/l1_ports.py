@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from metis_node.staking.facts import Fact
+from metis_node.staking.validators import Sequencer
 from metis_node.types.blocks import BlockRef
 from metis_node.types.l1 import L1Header
 
@@ -32,6 +33,14 @@ class FactsOfBlock:
     facts: tuple[Fact, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractState:
+    """All sequencers by id, and all parameters, as the contracts' storage has them."""
+
+    sequencers: tuple[Sequencer, ...]
+    parameters: Mapping[str, int]
+
+
 class StakingLogs(Protocol):
     """The events of the staking contracts. Every call raises Temporary where the L1 does not
     answer, or not with what can be true."""
@@ -46,6 +55,10 @@ class StakingLogs(Protocol):
 
     async def total_power(self, number: int, at: BlockRef) -> int | None:
         """What the pool itself says of an L1 block, asked at a later one. None where it cannot."""
+        ...
+
+    async def state(self, at: BlockRef) -> ContractState | None:
+        """What the contracts themselves say of everything after `at`. None where they cannot."""
         ...
 
 

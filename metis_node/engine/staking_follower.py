@@ -2,8 +2,8 @@
 
 Old blocks are read in ranges; the youngest `reorg_depth`, which L1 may still take back, one by one
 by their hash. What is read must fit the headers of the L1 follower, must add up (`Registry`), and
-must come to the total power that the pool itself reports. What does not is read again: first the
-same blocks, then all that is young, then everything.
+must come to what the contracts themselves report. What does not is read again: first the same
+blocks, then all that is young, then everything.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from metis_node.types.l1 import L1Header
 log = structlog.get_logger(__name__)
 
 TOGETHER = 16  # young L1 blocks read and written in one step
+AUDIT_EVERY = 64  # L1 blocks: long before a stake block decides anything, which is hours later
+MAX_NAMED = 4  # of what an audit finds wrong
 BACK_OFF_FIRST_S = 1.0
 BACK_OFF_MOST_S = 60.0
 
@@ -54,7 +56,8 @@ class StakingFollower:
         self._book = book
         self._reorg_depth = reorg_depth
         self._doubt = 0  # contradictions in a row
-        self._audited = book.cursor.number
+        self._audited = -1  # L1 block
+        self._audited_all: int | None = None  # None: not since the start
         self._listeners: list[Listener] = []
 
     @property
@@ -139,6 +142,7 @@ class StakingFollower:
     async def _take_back(self, mark: BlockRef | None, timestamp: int) -> None:
         await self._book.undo_to(mark, timestamp)
         self._audited = min(self._audited, self._book.cursor.number)
+        self._audited_all = None
         self._tell()
 
     def _too_deep(self, depth: int) -> Fatal:
@@ -211,14 +215,21 @@ class StakingFollower:
     # --- doubt ---------------------------------------------------------------------------------
 
     async def _audit(self, head: L1Header) -> None:
-        """Compare with what the pool itself says, one block below the head."""
+        """Compare with what the contracts themselves say: the total of power after every block,
+        everything now and then."""
         cursor = self._book.cursor
-        if cursor.hash != head.hash or head.number <= self._book.start + 1:
+        if cursor.hash != head.hash or self._audited == head.number:
             return
-        if self._audited == head.number:
-            return
-        number = head.number - 1
-        said = await self._logs.total_power(number, BlockRef(number=head.number, hash=head.hash))
+        at = BlockRef(number=head.number, hash=head.hash)
+        if head.number > self._book.start + 1:
+            await self._audit_total(head.number - 1, at)
+        if self._audited_all is None or head.number >= self._audited_all + AUDIT_EVERY:
+            await self._audit_all(at)
+            self._audited_all = head.number
+        self._audited, self._doubt = head.number, 0
+
+    async def _audit_total(self, number: int, at: BlockRef) -> None:
+        said = await self._logs.total_power(number, at)
         known = self._book.registry.total_power_at(number)
         if said is not None and said != known:
             raise InconsistentFacts(
@@ -226,7 +237,30 @@ class StakingFollower:
                 f"to {known}: an L1 endpoint left out or made up a log",
                 l1_block=number,
             )
-        self._audited, self._doubt = head.number, 0
+
+    async def _audit_all(self, at: BlockRef) -> None:
+        said = await self._logs.state(at)
+        if said is None:
+            return
+        registry = self._book.registry
+        known = {entry.sequencer_id: entry for entry in registry.sequencers_at(at.number)}
+        there = {entry.sequencer_id: entry for entry in said.sequencers}
+        newest = max(there, default=0)
+        wrong = [
+            f"sequencer {number}"
+            for number in sorted(
+                there.keys() | {known_id for known_id in known if known_id > newest}
+            )
+            if there.get(number) != known.get(number)
+        ]
+        parameters = registry.parameters_at(at.number)
+        wrong += [name for name, value in said.parameters.items() if parameters.get(name) != value]
+        if wrong:
+            raise InconsistentFacts(
+                f"the contracts report other values of {', '.join(wrong[:MAX_NAMED])} at L1 block "
+                f"{at.number} than their events come to: an L1 endpoint left out or made up a log",
+                l1_block=at.number,
+            )
 
     async def _on_contradiction(self, error: InconsistentFacts) -> None:
         self.contradictions += 1

@@ -5,23 +5,30 @@ What they mean together is decided below this room; here each answer is checked 
 
 from __future__ import annotations
 
+import asyncio
 from itertools import groupby
 from typing import Any
 
 import structlog
 
-from metis_node.engine.l1_ports import FactsOfBlock
+from metis_node.engine.l1_ports import ContractState, FactsOfBlock
 from metis_node.errors import Temporary
 from metis_node.l1 import answers
 from metis_node.l1.answers import Log, Malformed
 from metis_node.l1.client import L1Client
+from metis_node.l1.contract_abi import contract
 from metis_node.l1.endpoint import CallRefused, TooMuchAsked
 from metis_node.l1.staking_events import TOPICS, TOTAL_POWER_AT, decode_log
+from metis_node.staking.facts import Status
+from metis_node.staking.validators import Sequencer
 from metis_node.types.blocks import BlockRef
 from metis_node.types.primitives import Address
 
 log = structlog.get_logger(__name__)
 
+POOL, PARAMETERS = "LockingPool", "NetworkParameters"
+MAX_AUDITED = 256  # sequencers whose storage is compared: the newest, eight times the seats
+MAX_PARAMETERS = 64
 MAX_SPAN = 2_000  # L1 blocks of one question: what public endpoints allow
 
 
@@ -81,9 +88,58 @@ class L1StakingLogs:
         if not answer:
             raise Temporary(
                 f"there is no LockingPool at 0x{self._pool.hex()} on this L1: correct "
-                "staking.locking_pool, or deploy the contracts"
+                "l1.contracts, or deploy the contracts"
             )
         return int.from_bytes(answer, "big")
+
+    async def state(self, at: BlockRef) -> ContractState | None:
+        """Storage of both contracts, in as many calls as there are sequencers and parameters."""
+        try:
+            (count,) = await self._view(POOL, "sequencerCount", at=at)
+            (keys,) = await self._view(PARAMETERS, "keys", at=at)
+            newest = range(max(1, count - MAX_AUDITED + 1), count + 1)
+            found = await asyncio.gather(*(self._sequencer(number, at) for number in newest))
+            values = await asyncio.gather(
+                *(self._view(PARAMETERS, "get", key, at=at) for key in keys[:MAX_PARAMETERS])
+            )
+        except CallRefused as error:
+            log.debug("the contracts do not tell their state", reason=error.message)
+            return None
+        names = [key.rstrip(b"\0").decode("ascii", "replace") for key in keys]
+        parameters = {name: value for name, (value,) in zip(names, values, strict=False)}
+        return ContractState(sequencers=tuple(found), parameters=parameters)
+
+    async def _sequencer(self, number: int, at: BlockRef) -> Sequencer:
+        ((amount, _, unbonding, status, jailed, tombstoned, *_rest),) = found = await self._view(
+            POOL, "sequencers", number, at=at
+        )
+        power, signer = found[0][8], found[0][11]
+        return Sequencer(
+            sequencer_id=number,
+            signer=Address(bytes.fromhex(signer[2:])),
+            power=power,
+            status=Status(status),
+            jailed=jailed,
+            tombstoned=tombstoned,
+            locked=amount,
+            unbonding=unbonding,
+        )
+
+    async def _view(self, name: str, function: str, *arguments: Any, at: BlockRef) -> Any:
+        """What a view function returns in the state after a block."""
+        abi = contract(name)
+        to = self._pool if name == POOL else self._parameters
+        request = {"to": "0x" + to.hex(), "data": "0x" + abi.call(function, *arguments).hex()}
+        answer = await self._client.agreed(
+            "eth_call", [request, {"blockHash": "0x" + at.hash.hex()}], answers.data
+        )
+        try:
+            return abi.results(function, answer or b"")
+        except ValueError as error:
+            raise Temporary(
+                f"{name} at 0x{to.hex()} answers {function} with what it cannot mean ({error}): "
+                "check the addresses file (`metis-node l1 verify`)"
+            ) from error
 
     async def _range(self, first: int, last: int) -> tuple[FactsOfBlock, ...]:
         def parse(value: Any) -> tuple[FactsOfBlock, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from metis_node.engine.l1_ports import FactsOfBlock
+from metis_node.engine.l1_ports import ContractState, FactsOfBlock
 from metis_node.errors import Temporary
 from metis_node.staking.facts import Fact, ParameterSet, SeatChanged, StakeChanged, Status
+from metis_node.staking.registry import Registry
 from metis_node.types.blocks import BlockRef
 from metis_node.types.l1 import L1Header
 from metis_node.types.primitives import Address, Hash32
@@ -107,6 +108,19 @@ class StakingL1(MemoryL1):
         if at.number >= len(self.headers) or self.headers[at.number].hash != at.hash:
             raise Temporary(f"unknown block {at.number}")
         return self.pools[self.headers[number].hash].total
+
+    async def state(self, at: BlockRef) -> ContractState | None:
+        """What a replay of all that was announced comes to."""
+        self._may_fail()
+        if at.number >= len(self.headers) or self.headers[at.number].hash != at.hash:
+            raise Temporary(f"unknown block {at.number}")
+        replayed = Registry(-1)
+        for header in self.headers[: at.number + 1]:
+            replayed.apply(header.number, self.facts[header.hash])
+        return ContractState(
+            sequencers=replayed.sequencers_at(at.number),
+            parameters=replayed.parameters_at(at.number),
+        )
 
     def _shown(self, header: L1Header) -> tuple[Fact, ...]:
         facts = self.facts[header.hash]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from metis_node.engine.l1_follower import L1Follower
 from metis_node.engine.staking_book import StakingBook, StakingSource
-from metis_node.engine.staking_follower import StakingFollower
+from metis_node.engine.staking_follower import AUDIT_EVERY, StakingFollower
 from metis_node.errors import CorruptStore, Fatal, InvalidConfig, Temporary
 from metis_node.staking.registry import Registry
 from metis_node.staking.seeds import SeedBlock
@@ -124,6 +124,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("grow"), st.integers(1, 12), st.lists(SEATS, max_size=4)),
     st.tuples(st.just("reorganise"), st.integers(1, DEPTH), st.lists(SEATS, max_size=4)),
     st.tuples(st.just("fail"), st.integers(1, 6), st.just([])),
+    st.tuples(st.just("forget"), st.integers(1, 2), st.just([])),
     st.tuples(st.just("disk"), st.sampled_from(["before", "after"]), st.just([])),
     st.tuples(st.just("restart"), st.just(0), st.just([])),
     st.tuples(st.just("look"), st.just(0), st.just([])),
@@ -151,14 +152,16 @@ async def test_any_history_ends_in_the_state_of_one_clean_pass(
                 grow(l1, depth + 1, seats, b"fork%d" % fork)
         elif name == "fail":
             l1.failing = argument
+        elif name == "forget":
+            l1.forgotten = argument
         elif name == "disk":
             store.failing.append(argument)
         elif name == "restart":
             node = started(l1, store)
         node = await looked(node, l1, store)
-    l1.failing, store.failing = 0, []
+    l1.failing, l1.forgotten, store.failing = 0, 0, []
     l1.grow(1)
-    node = await looked(node, l1, store)
+    node = await looked(started(l1, store), l1, store)  # a start audits everything
     await settle(node)
     truth(l1, node.book)
     clean = started(l1, MemoryStore())
@@ -269,6 +272,25 @@ async def test_a_log_that_an_endpoint_left_out_is_noticed_and_read_again() -> No
     await settle(node)
     assert node.follower.contradictions >= 1
     truth(l1, node.book)
+
+
+async def test_a_lost_rotation_or_parameter_is_found_by_the_next_whole_audit() -> None:
+    """Neither changes the total of power, so only the contracts' storage tells."""
+    l1 = StakingL1()
+    grow(l1, 30, [(1, 0, 5)])
+    node = started(l1, MemoryStore())
+    await settle(node)
+    l1.forgotten = 2
+    grow(l1, 2, [(1, 1, 5)])
+    l1.set_parameter("epochLength", 99)
+    await settle(node)
+    assert node.book.registry.seat_at(1, 32) != (l1.pool.seats[1].signer, 5)  # not noticed yet
+    grow(l1, AUDIT_EVERY, [])
+    with pytest.raises(Temporary, match="other values of sequencer 1, epochLength at L1 block 96"):
+        await node.look()
+    await settle(node)
+    truth(l1, node.book)
+    assert node.book.registry.parameter_at("epochLength", 96) == 99
 
 
 async def test_trouble_is_told_and_reading_goes_on_by_itself() -> None:
