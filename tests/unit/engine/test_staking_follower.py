@@ -124,7 +124,6 @@ ACTIONS = st.one_of(
     st.tuples(st.just("grow"), st.integers(1, 12), st.lists(SEATS, max_size=4)),
     st.tuples(st.just("reorganise"), st.integers(1, DEPTH), st.lists(SEATS, max_size=4)),
     st.tuples(st.just("fail"), st.integers(1, 6), st.just([])),
-    st.tuples(st.just("forget"), st.integers(1, 2), st.just([])),
     st.tuples(st.just("disk"), st.sampled_from(["before", "after"]), st.just([])),
     st.tuples(st.just("restart"), st.just(0), st.just([])),
     st.tuples(st.just("look"), st.just(0), st.just([])),
@@ -152,14 +151,12 @@ async def test_any_history_ends_in_the_state_of_one_clean_pass(
                 grow(l1, depth + 1, seats, b"fork%d" % fork)
         elif name == "fail":
             l1.failing = argument
-        elif name == "forget":
-            l1.forgotten = argument
         elif name == "disk":
             store.failing.append(argument)
         elif name == "restart":
             node = started(l1, store)
         node = await looked(node, l1, store)
-    l1.failing, l1.forgotten, store.failing = 0, 0, []
+    l1.failing, store.failing = 0, []
     l1.grow(1)
     node = await looked(started(l1, store), l1, store)  # a start audits everything
     await settle(node)
