@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
+
 from metis_node.errors import InvalidRequest
 from metis_node.l1.signer_proof import require_proof, signer_pubkey
 from metis_node.node.keys import KeyDirectory, read_password_file
@@ -14,6 +16,8 @@ from metis_node.types.signing import SigningDomain
 
 if TYPE_CHECKING:
     from metis_node.node.config import Config
+
+MAX_PROOF_BYTES = 64 << 10
 
 
 def proven_signer(
@@ -38,7 +42,9 @@ def proven_signer(
 
 
 def given_signer(text: str, domain: SigningDomain, *, owner: Address) -> tuple[Address, bytes]:
-    """Check what `keys prove` printed elsewhere."""
+    """Check what `keys prove` printed elsewhere: hexadecimal, or `@FILE` with its JSON."""
+    if text.startswith("@"):
+        text = _proof_in(Path(text[1:]))
     try:
         pubkey = bytes.fromhex(text.strip().removeprefix("0x"))
     except ValueError:
@@ -46,3 +52,16 @@ def given_signer(text: str, domain: SigningDomain, *, owner: Address) -> tuple[A
             "--signer-pubkey is not hexadecimal: use what `keys prove` prints"
         ) from None
     return require_proof(pubkey, domain, owner=owner), pubkey
+
+
+def _proof_in(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            proof = orjson.loads(stream.read(MAX_PROOF_BYTES))["signer_pubkey"]
+    except OSError as error:
+        raise InvalidRequest(f"cannot read {file}: {error.strerror}") from error
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise InvalidRequest(
+            f"{file} is no proof: make it with `metis-node keys prove --json`"
+        ) from error
+    return str(proof)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,12 +86,14 @@ def anvil_l1() -> Iterator[L1]:
                 break
         else:
             raise AssertionError("anvil ended before it listened")
+        drain = threading.Thread(target=process.stdout.read, daemon=True)
+        drain.start()  # a full pipe would stop anvil
         yield L1(url=f"http://127.0.0.1:{port}", chain_id=31_337, can_jump=True)
     finally:
         process.kill()
         process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+    drain.join()
+    process.stdout.close()
 
 
 @contextmanager

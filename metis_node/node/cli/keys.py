@@ -154,8 +154,11 @@ def password(
 def prove(
     name: NameArgument = "signer",
     owner: Annotated[
-        str, typer.Option("--owner", metavar="ADDRESS", help="Who owns, or shall own, the stake.")
-    ] = "",
+        str,
+        typer.Option(
+            "--owner", metavar="ADDRESS|NAME", help="Who owns the stake; a key here, by its name."
+        ),
+    ] = "owner",
     contracts: ContractsOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -168,8 +171,10 @@ def prove(
     For `stake lock --signer-pubkey` and `stake update-signer --signer-pubkey` on the owner's
     machine. The proof holds for that owner and this network alone, and tells no secret.
     """
+    from metis_node.l1.deployment.record import shown
     from metis_node.node.cli.printing import print_facts, print_json
     from metis_node.node.deployment_file import read_record
+    from metis_node.node.keys import KeyDirectory
     from metis_node.node.signer_keys import proven_signer
     from metis_node.types.signing import SigningDomain
 
@@ -185,9 +190,11 @@ def prove(
     domain = SigningDomain(
         chain_id=record.l2_chain_id, locking_pool=record.addresses["LockingPool"]
     )
+    if not owner.startswith("0x"):
+        owner = KeyDirectory(settings.keys_dir).entry(owner).address
     to = address_argument(owner, "--owner")
     signer, pubkey = proven_signer(settings, name, None, domain, owner=to)
-    facts = {"signer": "0x" + signer.hex(), "owner": owner, "signer_pubkey": "0x" + pubkey.hex()}
+    facts = {"signer": shown(signer), "owner": shown(to), "signer_pubkey": "0x" + pubkey.hex()}
     if json:
         print_json(facts)
     else:

@@ -36,7 +36,7 @@ SignerPubkeyOption = Annotated[
     str | None,
     typer.Option(
         "--signer-pubkey",
-        metavar="HEX",
+        metavar="HEX|@FILE",
         help="Public key with proof from `keys prove`, where the signer's key is elsewhere.",
     ),
 ]
