@@ -94,6 +94,7 @@ def _asked(url: str, method: str, params: list[Any], timeout_s: float) -> Any:
         with urllib.request.urlopen(request, timeout=timeout_s) as response:
             answer = orjson.loads(response.read(MAX_ANSWER_BYTES))
     except urllib.error.HTTPError as refusal:
+        refusal.close()  # it holds the connection
         raise Temporary(
             f"the remote signer at {url} answers {method} with HTTP {refusal.code}: is it "
             "Web3Signer in eth1 mode?"

@@ -1,6 +1,7 @@
 """Stake from deployment to the last claim, as operators do it, on two Ethereums.
 
-Each step is one command; after each the balances of METIS and ether are right to the wei.
+Each step is one command; after each the balances of METIS and ether are right to the wei, and the
+follower says what the contracts say.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from metis_node.node.exit_codes import ExitCode
+from tests.e2e.follower_in_step import FollowerInStep
 from tests.e2e.staking_world import ALLOTTED, METIS, OWNERS, Operator, anvil_l1, embedded_l1
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -38,6 +40,7 @@ class Books:
         self.metis = [ALLOTTED] * OWNERS
         self.ether = [operator.l1.ether(owner) for owner in self.owners]
         self.pooled = 0
+        self._follower = FollowerInStep(operator)
 
     def move(self, owner: int, wei: int) -> None:
         """From an owner into the pool."""
@@ -56,6 +59,7 @@ class Books:
         pool = operator.json("stake", "info")["pool"]
         locked, unbonding = int(pool["total_locked_wei"]), int(pool["total_unbonding_wei"])
         assert locked + unbonding == self.pooled
+        self._follower.check()
 
 
 def test_from_deployment_to_the_last_claim(operator: Operator) -> None:

@@ -228,12 +228,13 @@ def answering(
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            requests = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
+            asked = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
             answers = [
                 {"jsonrpc": "2.0", "id": one["id"], "result": results.get(one["method"])}
-                for one in requests
+                for one in (asked if isinstance(asked, list) else [asked])
             ]
-            data = orjson.dumps(answers) if body is None else body
+            shape = answers if isinstance(asked, list) else answers[0]
+            data = orjson.dumps(shape) if body is None else body
             self.send_response_only(200)
             self.send_header("date", formatdate(time.time() + clock_offset_s, usegmt=True))
             self.send_header("content-length", str(len(data)))

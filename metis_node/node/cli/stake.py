@@ -96,6 +96,8 @@ def lock(
     async def prepare(session: Session) -> Order:
         facts = await session.pool.facts(session.account, None)
         stake_orders.require_lockable(facts, wei)
+        machine = signer_pubkey is None
+        await asyncio.to_thread(_require_healthy, desk, machine=machine, force=force)
         signer, pubkey = _signer(at, session, signer_key, signer_pubkey, signer_password_file)
         await _require_unused(session, signer)
         return stake_orders.lock(
@@ -107,7 +109,6 @@ def lock(
             recipient=recipient,
         )
 
-    _require_healthy(desk, machine=signer_pubkey is None, force=force)
     _run(desk, at, prepare)
 
 
