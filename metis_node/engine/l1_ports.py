@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from metis_node.staking.facts import Fact
+from metis_node.staking.registry import Seat
 from metis_node.staking.validators import Sequencer
 from metis_node.types.blocks import BlockRef
 from metis_node.types.l1 import L1Header
@@ -41,6 +42,14 @@ class ContractState:
     parameters: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastState:
+    """What the contracts' checkpoints say of an earlier L1 block."""
+
+    seats: Mapping[int, Seat]
+    parameters: Mapping[str, int]
+
+
 class StakingLogs(Protocol):
     """The events of the staking contracts. Every call raises Temporary where the L1 does not
     answer, or not with what can be true."""
@@ -55,6 +64,13 @@ class StakingLogs(Protocol):
 
     async def total_power(self, number: int, at: BlockRef) -> int | None:
         """What the pool itself says of an L1 block, asked at a later one. None where it cannot."""
+        ...
+
+    async def past(
+        self, number: int, *, ids: Sequence[int], keys: Sequence[str], at: BlockRef
+    ) -> PastState | None:
+        """Seats and parameters after L1 block `number`, asked at a later one. None where they
+        cannot tell, as of a block before the contracts."""
         ...
 
     async def state(self, at: BlockRef) -> ContractState | None:

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 TOGETHER = 16  # young L1 blocks read and written in one step
 AUDIT_EVERY = 64  # L1 blocks: long before a stake block decides anything, which is hours later
+MAX_STAKE_BLOCKS = 4  # compared at once: older ones have no epoch before them
 MAX_NAMED = 4  # of what an audit finds wrong
 BACK_OFF_FIRST_S = 1.0
 BACK_OFF_MOST_S = 60.0
@@ -58,6 +59,7 @@ class StakingFollower:
         self._doubt = 0  # contradictions in a row
         self._audited = -1  # L1 block
         self._audited_all: int | None = None  # None: not since the start
+        self._audited_stake = -1  # the newest L1 block that may fix a set
         self._listeners: list[Listener] = []
 
     @property
@@ -143,6 +145,7 @@ class StakingFollower:
         await self._book.undo_to(mark, timestamp)
         self._audited = min(self._audited, self._book.cursor.number)
         self._audited_all = None
+        self._audited_stake = min(self._audited_stake, self._book.cursor.number)
         self._tell()
 
     def _too_deep(self, depth: int) -> Fatal:
@@ -223,10 +226,34 @@ class StakingFollower:
         at = BlockRef(number=head.number, hash=head.hash)
         if head.number > self._book.start + 1:
             await self._audit_total(head.number - 1, at)
+        await self._audit_stake_blocks(head.number, at)
         if self._audited_all is None or head.number >= self._audited_all + AUDIT_EVERY:
             await self._audit_all(at)
             self._audited_all = head.number
         self._audited, self._doubt = head.number, 0
+
+    async def _audit_stake_blocks(self, head: int, at: BlockRef) -> None:
+        """Seats and parameters after each L1 block that may fix the set of an epoch."""
+        registry, after = self._book.registry, self._audited_stake
+        numbers = [n for n in self._book.seeds.numbers_after(after) if self._book.start <= n < head]
+        for number in numbers[-MAX_STAKE_BLOCKS:]:
+            await self._audit_total(number, at)
+            parameters = registry.parameters_at(number)
+            ids = [entry.sequencer_id for entry in registry.sequencers_at(number)]
+            said = await self._logs.past(number, ids=ids, keys=list(parameters), at=at)
+            if said is not None:
+                wrong = [f"seat {i}" for i in ids if said.seats[i] != registry.seat_at(i, number)]
+                wrong += [key for key in parameters if said.parameters[key] != parameters[key]]
+                self._require_nothing(wrong, number)
+            self._audited_stake = number
+
+    def _require_nothing(self, wrong: list[str], number: int) -> None:
+        if wrong:
+            raise InconsistentFacts(
+                f"the contracts report other values of {', '.join(wrong[:MAX_NAMED])} at L1 block "
+                f"{number} than their events come to: an L1 endpoint left out or made up a log",
+                l1_block=number,
+            )
 
     async def _audit_total(self, number: int, at: BlockRef) -> None:
         said = await self._logs.total_power(number, at)
@@ -255,12 +282,7 @@ class StakingFollower:
         ]
         parameters = registry.parameters_at(at.number)
         wrong += [name for name, value in said.parameters.items() if parameters.get(name) != value]
-        if wrong:
-            raise InconsistentFacts(
-                f"the contracts report other values of {', '.join(wrong[:MAX_NAMED])} at L1 block "
-                f"{at.number} than their events come to: an L1 endpoint left out or made up a log",
-                l1_block=at.number,
-            )
+        self._require_nothing(wrong, at.number)
 
     async def _on_contradiction(self, error: InconsistentFacts) -> None:
         self.contradictions += 1

@@ -6,12 +6,13 @@ What they mean together is decided below this room; here each answer is checked 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 import structlog
 
-from metis_node.engine.l1_ports import ContractState, FactsOfBlock
+from metis_node.engine.l1_ports import ContractState, FactsOfBlock, PastState
 from metis_node.errors import Temporary
 from metis_node.l1 import answers
 from metis_node.l1.answers import Log, Malformed
@@ -108,6 +109,29 @@ class L1StakingLogs:
         names = [key.rstrip(b"\0").decode("ascii", "replace") for key in keys]
         parameters = {name: value for name, (value,) in zip(names, values, strict=False)}
         return ContractState(sequencers=tuple(found), parameters=parameters)
+
+    async def past(
+        self, number: int, *, ids: Sequence[int], keys: Sequence[str], at: BlockRef
+    ) -> PastState | None:
+        """`seatAt` and `valueAt`, which the contracts answer of any block since their own."""
+        names = [key.encode().ljust(32, b"\0") for key in keys]
+        try:
+            seats = await asyncio.gather(
+                *(self._view(POOL, "seatAt", entry, number, at=at) for entry in ids)
+            )
+            values = await asyncio.gather(
+                *(self._view(PARAMETERS, "valueAt", name, number, at=at) for name in names)
+            )
+        except CallRefused as error:
+            log.debug("the contracts do not tell a past state", reason=error.message)
+            return None
+        return PastState(
+            seats={
+                entry: (Address(bytes.fromhex(signer[2:])), power)
+                for entry, (signer, power) in zip(ids, seats, strict=True)
+            },
+            parameters={key: value for key, (value,) in zip(keys, values, strict=True)},
+        )
 
     async def _sequencer(self, number: int, at: BlockRef) -> Sequencer:
         ((amount, _, unbonding, status, jailed, tombstoned, *_rest),) = found = await self._view(

@@ -74,6 +74,11 @@ class SeedBlocks:
         found = not rest and 0 <= index < len(self._blocks)
         return self._blocks[index] if found else None
 
+    def numbers_after(self, number: int) -> list[int]:
+        """Seed blocks above an L1 block, and G if it is; rising. Any of them may fix a set."""
+        found = [block.number for block in self._blocks if block.number > number]
+        return [self.genesis.number, *found] if self.genesis.number > number else found
+
     def newest_until(self, timestamp: int) -> SeedBlock | None:
         """max(G, K): the newest one with at most this timestamp (S2). None: not decided yet, since
         L1 may still bring another."""

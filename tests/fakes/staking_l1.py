@@ -6,9 +6,10 @@ that a reorganisation takes back what the pool did.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from metis_node.engine.l1_ports import ContractState, FactsOfBlock
+from metis_node.engine.l1_ports import ContractState, FactsOfBlock, PastState
 from metis_node.errors import Temporary
 from metis_node.staking.facts import Fact, ParameterSet, SeatChanged, StakeChanged, Status
 from metis_node.staking.registry import Registry
@@ -114,13 +115,30 @@ class StakingL1(MemoryL1):
         self._may_fail()
         if at.number >= len(self.headers) or self.headers[at.number].hash != at.hash:
             raise Temporary(f"unknown block {at.number}")
-        replayed = Registry(-1)
-        for header in self.headers[: at.number + 1]:
-            replayed.apply(header.number, self.facts[header.hash])
+        replayed = self._replayed(at.number)
         return ContractState(
             sequencers=replayed.sequencers_at(at.number),
             parameters=replayed.parameters_at(at.number),
         )
+
+    async def past(
+        self, number: int, *, ids: Sequence[int], keys: Sequence[str], at: BlockRef
+    ) -> PastState | None:
+        self._may_fail()
+        if at.number >= len(self.headers) or self.headers[at.number].hash != at.hash:
+            raise Temporary(f"unknown block {at.number}")
+        replayed = self._replayed(number)
+        known = replayed.parameters_at(number)
+        return PastState(
+            seats={entry: replayed.seat_at(entry, number) for entry in ids},
+            parameters={key: known[key] for key in keys},
+        )
+
+    def _replayed(self, upto: int) -> Registry:
+        registry = Registry(-1)
+        for header in self.headers[: upto + 1]:
+            registry.apply(header.number, self.facts[header.hash])
+        return registry
 
     def _shown(self, header: L1Header) -> tuple[Fact, ...]:
         facts = self.facts[header.hash]

@@ -16,6 +16,7 @@ from metis_node.engine.l1_follower import L1Follower
 from metis_node.engine.staking_book import StakingBook, StakingSource
 from metis_node.engine.staking_follower import AUDIT_EVERY, StakingFollower
 from metis_node.errors import CorruptStore, Fatal, InvalidConfig, Temporary
+from metis_node.staking.facts import StakeChanged, Status
 from metis_node.staking.registry import Registry
 from metis_node.staking.seeds import SeedBlock
 from metis_node.storage.memory import MemoryStore
@@ -167,6 +168,34 @@ async def test_any_history_ends_in_the_state_of_one_clean_pass(
     assert answers(started(l1, store).book) == answers(clean.book)
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    seats=st.lists(st.lists(SEATS, max_size=6), min_size=1, max_size=8),
+    forgotten=st.lists(st.integers(0, 2), min_size=8, max_size=8),
+)
+async def test_left_out_logs_never_reach_a_set_that_decides(
+    seats: list[list[tuple[int, int, int]]], forgotten: list[int]
+) -> None:
+    """With one endpoint, which leaves out logs: what the newest stake blocks and the head say is
+    right once the contracts were compared."""
+    l1, store = StakingL1(), MemoryStore()
+    node = started(l1, store)
+    for some, lost in zip(seats, forgotten, strict=False):
+        l1.forgotten = lost
+        grow(l1, len(some) + 1, some)
+        with suppress(Temporary):
+            await node.look()
+    l1.forgotten = 0
+    node = started(l1, store)
+    await settle(node)
+    registry, head = node.book.registry, node.book.cursor.number
+    for number in [*node.book.seeds.numbers_after(-1), head][-4:]:
+        pool = l1.pools[l1.headers[number].hash]
+        known = {v.sequencer_id: (v.signer, v.power) for v in registry.validators_at(number)}
+        there = {i: (seat.signer, seat.power) for i, seat in pool.seats.items() if seat.power}
+        assert known == there, number
+
+
 async def looked(node: Node, l1: StakingL1, store: FaultyStore) -> Node:
     """The node after one look: one that a failed write ended is started again, and one that two
     reorganisations in a row were too deep for is started as its message says."""
@@ -271,23 +300,53 @@ async def test_a_log_that_an_endpoint_left_out_is_noticed_and_read_again() -> No
     truth(l1, node.book)
 
 
-async def test_a_lost_rotation_or_parameter_is_found_by_the_next_whole_audit() -> None:
-    """Neither changes the total of power, so only the contracts' storage tells."""
+async def test_a_lost_rotation_or_parameter_is_found_at_the_next_stake_block() -> None:
+    """Neither changes the total of power, so only the contracts' checkpoints tell."""
     l1 = StakingL1()
-    grow(l1, 30, [(1, 0, 5)])
+    grow(l1, 29, [(1, 0, 5)])
     node = started(l1, MemoryStore())
     await settle(node)
     l1.forgotten = 2
     grow(l1, 2, [(1, 1, 5)])
     l1.set_parameter("epochLength", 99)
     await settle(node)
-    assert node.book.registry.seat_at(1, 32) != (l1.pool.seats[1].signer, 5)  # not noticed yet
-    grow(l1, AUDIT_EVERY, [])
-    with pytest.raises(Temporary, match="other values of sequencer 1, epochLength at L1 block 96"):
+    assert node.book.registry.seat_at(1, 31) != (l1.pool.seats[1].signer, 5)  # not noticed yet
+    grow(l1, 2, [])
+    with pytest.raises(Temporary, match="other values of seat 1, epochLength at L1 block 32"):
         await node.look()
     await settle(node)
     truth(l1, node.book)
-    assert node.book.registry.parameter_at("epochLength", 96) == 99
+    assert node.book.registry.parameter_at("epochLength", 32) == 99
+
+
+async def test_a_lost_change_of_stake_is_found_by_the_next_whole_audit() -> None:
+    """It changes no seat: only the contracts' storage tells."""
+    l1 = StakingL1()
+    grow(l1, 30, [(1, 0, 5)])
+    node = started(l1, MemoryStore())
+    await settle(node)
+    l1.forgotten = 1
+    l1.grow(1)
+    jailed = StakeChanged(
+        sequencer_id=1,
+        status=Status.PENDING,
+        jailed=True,
+        tombstoned=False,
+        locked=1,
+        unbonding=2,
+    )
+    l1.facts[l1.head.hash].append(jailed)
+    await settle(node)
+    grow(l1, AUDIT_EVERY - 2, [])
+    await settle(node)
+    assert node.follower.contradictions == 0
+    grow(l1, 1, [])
+    with pytest.raises(Temporary, match="other values of sequencer 1 at L1 block 94"):
+        await node.look()
+    await settle(node)
+    found = node.book.registry.sequencer_at(1, 31)
+    assert found is not None
+    assert (found.jailed, found.locked, found.unbonding) == (True, 1, 2)
 
 
 async def test_trouble_is_told_and_reading_goes_on_by_itself() -> None:
