@@ -60,7 +60,7 @@ def command(
         raise typer.Exit(ExitCode.FAILED_CHECK)
 
 
-def print_findings(findings: list[Finding], *, only_wrong: bool = False) -> None:
+def print_findings(findings: list[Finding]) -> None:
     """A line each, and under it what to do."""
     from rich.text import Text
 
@@ -70,11 +70,8 @@ def print_findings(findings: list[Finding], *, only_wrong: bool = False) -> None
     width = max((len(finding.check) for finding in findings), default=0)
     out = console()
     for finding in findings:
-        if only_wrong and finding.state not in ("warn", "fail"):
-            continue
-        line = Text(finding.state.ljust(6), style=colours[finding.state])
-        line.append(f"{finding.check.ljust(width)}  {finding.found}", style="not bold not dim")
-        out.print(line)
+        line = Text().append(finding.state.ljust(6), style=colours[finding.state])
+        out.print(line.append(f"{finding.check.ljust(width)}  {finding.found}"))
         if finding.remedy:
             out.print(Text(f"{' ' * (8 + width)}-> {finding.remedy}"))
 

@@ -168,3 +168,29 @@ def test_a_database_that_is_not_there_is_refused(capsys: Capture, tmp_path: Path
         code = run([*command, "--data-dir", str(tmp_path / "none")])
         assert code in (ExitCode.FATAL, ExitCode.INVALID)
         assert "metis-node init" in capsys.readouterr().err
+
+
+def test_a_key_is_exported_and_its_password_changed(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("METIS_NODE_KEYS__PASSWORD", "pw")
+    where = ["--keys-dir", str(tmp_path / "keys")]
+    assert run(["keys", "new", "signer", "--json", *where]) == ExitCode.OK
+    address = json_of(capsys)["address"]
+    copy = str(tmp_path / "copy.json")
+    assert run(["keys", "export", "signer", copy, "--json", *where]) == ExitCode.OK
+    assert json_of(capsys) == {"name": "signer", "address": address, "file": copy}
+    assert run(["keys", "export", "signer", copy, *where]) == ExitCode.INVALID
+    assert "exists already" in capsys.readouterr().err
+    fresh = tmp_path / "fresh"
+    fresh.write_text("other\n")
+    assert run(["keys", "password", "signer", *where]) == ExitCode.INVALID
+    assert "--new-password-file" in capsys.readouterr().err
+    change = ["keys", "password", "signer", "--new-password-file", str(fresh), *where]
+    assert run(change) == ExitCode.INVALID
+    assert "chmod 600" in capsys.readouterr().err
+    fresh.chmod(0o600)
+    assert run(change) == ExitCode.OK
+    capsys.readouterr()
+    assert run(["keys", "show", "signer", "--private", *where]) == ExitCode.INVALID
+    assert "password is wrong" in capsys.readouterr().err
