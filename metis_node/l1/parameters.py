@@ -43,15 +43,15 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter(key="maxSequencers", unit="seats", about="sequencers active at once"),
         Parameter(key="epochLength", unit="blocks", about="L2 blocks of an epoch"),
         Parameter(key="rewardPerBlock", unit="metis", about="for a block built"),
-        Parameter(key="rewardPerVote", unit="metis", about="for a vote recorded"),
-        Parameter(key="voteFine", unit="metis", about="for a vote missed"),
+        Parameter(key="rewardPerVote", unit="metis", about="per height for the votes of all power"),
+        Parameter(key="voteFine", unit="metis", about="per height if all power missed it"),
         Parameter(key="slashFraction", unit="share", about="of the stake, for equivocation"),
         Parameter(key="reporterShare", unit="share", about="of what is slashed, to the reporter"),
         Parameter(key="reporterCap", unit="metis", about="most that a report pays"),
         Parameter(key="jailTerm", unit="seconds", about="before a jailed sequencer may return"),
         Parameter(key="recoveryDelay", unit="seconds", about="without a batch, before a restart"),
         Parameter(key="submitMargin", unit="share", about="on top of a submitter's cost"),
-        Parameter(key="submitCap", unit="metis", about="most that a batch credits (native coin)"),
+        Parameter(key="submitCap", unit="metis", about="most ether that a batch credits"),
     )
 }
 

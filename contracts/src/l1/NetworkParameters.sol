@@ -138,7 +138,7 @@ contract NetworkParameters is INetworkParameters, OwnableUpgradeable, UUPSUpgrad
         if (key == ParameterKeys.JAIL_TERM) return (1, 7 days, 365 days);
         if (key == ParameterKeys.RECOVERY_DELAY) return (60, 3 days, 90 days);
         if (key == ParameterKeys.SUBMIT_MARGIN) return (0, 1_000, ONE_BPS);
-        if (key == ParameterKeys.SUBMIT_CAP) return (0, 10 * METIS, 1_000 * METIS);
+        if (key == ParameterKeys.SUBMIT_CAP) return (0, 1 ether, 1_000 ether);
         revert UnknownParameter(key);
     }
 

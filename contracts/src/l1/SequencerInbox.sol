@@ -94,7 +94,10 @@ contract SequencerInbox is SubmitterCredits, OwnableUpgradeable, UUPSUpgradeable
 
     /// @inheritdoc ISequencerInbox
     function recordTime() external {
-        _recordTime(_inbox());
+        Inbox storage inbox = _inbox();
+        uint256 due = _nextTimeAt(inbox);
+        if (block.timestamp < due) revert TimeKnown(due);
+        _recordTime(inbox);
     }
 
     /// @inheritdoc ISequencerInbox
@@ -228,8 +231,7 @@ contract SequencerInbox is SubmitterCredits, OwnableUpgradeable, UUPSUpgradeable
         inbox.lastBlock = header.number;
         inbox.lastStakeBlock = header.stakeBlock;
         inbox.lastAcceptedAt = uint64(block.timestamp);
-        uint256 interval = _parameter(inbox, ParameterKeys.EXIT_DELAY) / TIMES_PER_EXIT_DELAY;
-        if (block.timestamp >= inbox.times.latest() + interval) _recordTime(inbox);
+        if (block.timestamp >= _nextTimeAt(inbox)) _recordTime(inbox);
         emit BatchAccepted(
             index,
             first,
@@ -249,6 +251,11 @@ contract SequencerInbox is SubmitterCredits, OwnableUpgradeable, UUPSUpgradeable
         // slither-disable-next-line unused-return
         inbox.times.push(SafeCast.toUint48(block.number), SafeCast.toUint208(block.timestamp));
         emit TimeRecorded(block.number, block.timestamp);
+    }
+
+    /// @dev Not sooner, so that nobody can make the past of times long.
+    function _nextTimeAt(Inbox storage inbox) private view returns (uint256) {
+        return inbox.times.latest() + _parameter(inbox, ParameterKeys.EXIT_DELAY) / TIMES_PER_EXIT_DELAY;
     }
 
     /// @dev Time of the nearest recorded block at or below: never after that of the block itself.

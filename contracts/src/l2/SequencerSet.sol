@@ -3,7 +3,8 @@ pragma solidity 0.8.37;
 
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {Entry} from "../lib/EpochEntry.sol";
-import {EpochRecord, EpochRecords, SequencerRecord} from "../lib/EpochRecord.sol";
+import {EpochRecord, EpochRecords} from "../lib/EpochRecord.sol";
+import {RotationViews} from "./rotation/RotationViews.sol";
 
 /// @title SequencerSet
 /// @notice Who sequences this chain: epochs, who built which block, every reselection, and what each
@@ -19,115 +20,8 @@ import {EpochRecord, EpochRecords, SequencerRecord} from "../lib/EpochRecord.sol
 /// Compatible with the earlier `MetisSequencerSet` in `epochs`, `currentEpoch`, `currentEpochNumber`,
 /// `getEpochByBlock`, `getMetisSequencer`, `finalizedEpoch`, and the events `NewEpoch`, `ReCommitEpoch`.
 /// One difference in meaning: a reselection keeps the number of its epoch.
-contract SequencerSet {
+contract SequencerSet is RotationViews {
     using Checkpoints for Checkpoints.Trace160;
-
-    /// @notice A place in the order of an epoch.
-    struct Seat {
-        uint64 id; // of LockingPool
-        address signer;
-        uint64 power;
-    }
-
-    /// @notice An epoch as the earlier contract shows it; `signer` holds the pen at its end, or now.
-    struct Epoch {
-        uint256 number;
-        address signer;
-        uint256 startBlock;
-        uint256 endBlock;
-    }
-
-    struct Member {
-        uint64 id;
-        address signer;
-    }
-
-    struct Tally {
-        uint64 id;
-        uint32 blocksBuilt;
-        uint32 turnsMissed;
-        uint64 blockPay;
-    }
-
-    struct Book {
-        uint64 epoch;
-        uint64 totalPower;
-        uint16 size;
-        bool closed;
-        uint256 built; // places that built a block
-        uint256 named; // places that a record in another's block names, for heights of the epoch
-        mapping(uint256 place => Member) members;
-        mapping(uint256 place => Tally) tallies;
-        mapping(uint256 quarter => uint256) powers; // four places per word
-        mapping(uint256 eighth => uint256) votes; // eight places per word
-    }
-
-    struct Head {
-        uint64 epoch;
-        uint64 height; // last block recorded
-        uint64 floor; // no record names a height below: first block of this version of the chain
-        uint16 builder; // place of who built it
-        bool open; // an epoch was opened
-    }
-
-    /// @notice The only account that may write: sender of system transactions, nobody holds its key.
-    address public constant DEPOSITOR_ACCOUNT = 0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001;
-    /// @notice Precommits of the last so many heights are still recorded.
-    uint256 public constant LATE_HEIGHTS = 8;
-    /// @notice Fewest blocks of an epoch; above LATE_HEIGHTS, so that at most two epochs are open.
-    uint256 public constant MIN_LENGTH = 64;
-    /// @notice Most blocks of an epoch: a day of seconds.
-    uint256 public constant MAX_LENGTH = 86_400;
-    /// @notice Most places of an epoch: bits of a word.
-    uint256 public constant MAX_SEATS = 256;
-    /// @notice `blockPay` of a block that recorded the votes of all power.
-    uint256 public constant FULL_PAY = 10_000;
-
-    mapping(uint256 epoch => Entry) private _entries; // slot 0: proven on L1
-    mapping(uint256 epoch => bytes32) private _records; // slot 1: proven on L1
-    Head private _head;
-    Book[2] private _books;
-    uint256[LATE_HEIGHTS] private _precommits; // by height mod LATE_HEIGHTS: places that are recorded
-    mapping(uint256 id => uint256) private _namedLate; // 1 + last epoch in which another named it for the epoch before
-    Checkpoints.Trace160 private _builders; // block -> signer, at every change of builder
-
-    /// @notice An epoch begins; `signer` is its elected.
-    event NewEpoch(uint256 indexed epochId, uint256 startBlock, uint256 endBlock, address signer);
-    /// @notice Another than the holder of the pen built block `startBlock`, and holds it now. The three
-    /// numbers are all that of the current epoch.
-    event ReCommitEpoch(
-        uint256 indexed oldEpochId,
-        uint256 indexed newEpochId,
-        uint256 curEpochId,
-        uint256 startBlock,
-        uint256 endBlock,
-        address newSigner
-    );
-    /// @notice The record of an epoch is complete, and its hash stored.
-    event EpochClosed(uint256 indexed epoch, bytes32 recordHash, EpochRecord record);
-
-    /// @notice Somebody else than the depositor account called.
-    error NotDepositor();
-    /// @notice Not the next epoch at the block where the last one ends.
-    error WrongEpoch(uint256 epoch, uint256 blockNumber);
-    /// @notice The length lies outside of MIN_LENGTH and MAX_LENGTH.
-    error WrongLength(uint256 length);
-    /// @notice The version is neither the current one nor the one after it.
-    error WrongVersion(uint256 version);
-    /// @notice The stake block of an epoch lies before that of the last one.
-    error StakeBlockWentBack(uint256 stakeBlock, uint256 last);
-    /// @notice An epoch has no seats, more than MAX_SEATS, or no power.
-    error WrongSeats(uint256 seats, uint256 totalPower);
-    /// @notice This block was recorded already, or the one before was not.
-    error WrongBlock(uint256 blockNumber, uint256 lastRecorded);
-    /// @notice The epoch is over and the next one was not opened.
-    error EpochNotOpen(uint256 blockNumber);
-    /// @notice The order of the epoch has no such place.
-    error NoSuchPlace(uint256 place, uint256 size);
-    /// @notice More heights are recorded than may be.
-    error TooManyHeights(uint256 heights, uint256 most);
-    /// @notice What an epoch counted is kept no more; the event `EpochClosed` has it.
-    error BookReplaced(uint256 epoch);
 
     modifier onlyDepositor() {
         if (msg.sender != DEPOSITOR_ACCOUNT) revert NotDepositor();
@@ -182,122 +76,6 @@ contract SequencerSet {
         head.builder = place;
         _head = head;
         if (block.number == uint256(entry.start) + LATE_HEIGHTS - 1 && head.epoch != 0) _close(head.epoch - 1);
-    }
-
-    // ---- views of the earlier contract ----
-
-    /// @notice An epoch by number; zeros if it has not begun.
-    function epochs(uint256 epoch)
-        external
-        view
-        returns (uint256 number, address signer, uint256 startBlock, uint256 endBlock)
-    {
-        Epoch memory found = _epoch(epoch);
-        return (found.number, found.signer, found.startBlock, found.endBlock);
-    }
-
-    /// @notice The epoch of the last block.
-    function currentEpoch() external view returns (Epoch memory) {
-        return _epoch(_head.epoch);
-    }
-
-    /// @notice Number of the epoch of the last block.
-    function currentEpochNumber() external view returns (uint256) {
-        return _head.epoch;
-    }
-
-    /// @notice The last epoch that is over; zeros while there is none.
-    function finalizedEpoch() external view returns (Epoch memory epoch) {
-        uint256 current = _head.epoch;
-        if (current != 0) epoch = _epoch(current - 1);
-    }
-
-    /// @notice Number of the epoch of a block; the greatest uint256 if no epoch has it.
-    function getEpochByBlock(uint256 number) public view returns (uint256) {
-        uint256 high = _head.epoch;
-        if (!_head.open || number < _entries[0].start || number > _entries[high].end) return type(uint256).max;
-        uint256 low = 0;
-        while (low < high) {
-            uint256 middle = (low + high + 1) / 2;
-            if (_entries[middle].start <= number) low = middle;
-            else high = middle - 1;
-        }
-        return low;
-    }
-
-    /// @notice Signer that built a block, or that would build one of the current epoch as things stand;
-    /// zero if no epoch has the block.
-    function getMetisSequencer(uint256 number) external view returns (address) {
-        if (getEpochByBlock(number) == type(uint256).max) return address(0);
-        return address(_builders.upperLookupRecent(uint96(number)));
-    }
-
-    // ---- further views ----
-
-    /// @notice Where an epoch lies and what stake decides in it; zeros if it has not begun.
-    function entryOf(uint256 epoch) external view returns (Entry memory) {
-        return _entries[epoch];
-    }
-
-    /// @notice Hash of the closed record of an epoch; zero while it is open.
-    function recordHash(uint256 epoch) external view returns (bytes32) {
-        return _records[epoch];
-    }
-
-    /// @notice What the sequencers of an epoch did up to now; kept until the second next epoch begins.
-    function recordOf(uint256 epoch) external view returns (EpochRecord memory) {
-        Book storage book = _books[epoch & 1];
-        if (book.epoch != epoch || book.size == 0) revert BookReplaced(epoch);
-        return _record(book);
-    }
-
-    /// @notice The order of an epoch, elected first; kept until the second next epoch begins.
-    function orderOf(uint256 epoch) external view returns (Seat[] memory order) {
-        Book storage book = _books[epoch & 1];
-        if (book.epoch != epoch || book.size == 0) revert BookReplaced(epoch);
-        order = new Seat[](book.size);
-        for (uint256 i = 0; i < order.length; ++i) {
-            Member memory member = book.members[i];
-            order[i] = Seat({id: member.id, signer: member.signer, power: uint64(book.powers[i / 4] >> (64 * (i % 4)))});
-        }
-    }
-
-    /// @notice How often the builder changed, and at which block to whom, oldest first.
-    function reselection(uint256 index) external view returns (uint256 changes, uint256 fromBlock, address signer) {
-        changes = _builders.length();
-        if (index >= changes) return (changes, 0, address(0));
-        Checkpoints.Checkpoint160 memory change = _builders.pos(uint32(index));
-        return (changes, change._key, address(change._value));
-    }
-
-    /// @notice Places whose precommits for a height are recorded; of the last LATE_HEIGHTS heights only.
-    function precommitsOf(uint256 height) external view returns (uint256) {
-        Head memory head = _head;
-        bool kept = height < head.height && height + LATE_HEIGHTS >= head.height && height >= head.floor;
-        return kept ? _precommits[height % LATE_HEIGHTS] : 0;
-    }
-
-    /// @notice Whether a sequencer may be elected for the next epoch, as the last two epochs show it: it
-    /// goes behind all others if at least two others built blocks there, and no record in a block of
-    /// another names it. Read at the last block of an epoch.
-    function hasParticipated(uint256 id) external view returns (bool) {
-        uint256 current = _head.epoch;
-        uint256 earliest = current == 0 ? 0 : current - 1;
-        if (_namedLate[id] > earliest) return true;
-        uint256 first = 0; // id of another builder
-        bool two = false;
-        for (uint256 epoch = earliest; epoch <= current; ++epoch) {
-            Book storage book = _books[epoch & 1];
-            uint256 size = book.size;
-            for (uint256 i = 0; i < size; ++i) {
-                uint256 member = book.members[i].id;
-                if (member == id && (book.named >> i) & 1 == 1) return true;
-                if (member == id || (book.built >> i) & 1 == 0) continue;
-                if (first == 0) first = member;
-                else if (first != member) two = true;
-            }
-        }
-        return !two;
     }
 
     // ---- opening ----
@@ -460,38 +238,6 @@ contract SequencerSet {
         bytes32 hash = EpochRecords.hash(epoch, record);
         _records[epoch] = hash;
         emit EpochClosed(epoch, hash, record);
-    }
-
-    function _record(Book storage book) private view returns (EpochRecord memory record) {
-        Entry memory entry = _entries[book.epoch];
-        uint256 size = book.size;
-        record.start = entry.start;
-        record.end = entry.end;
-        record.stakeBlock = entry.stakeBlock;
-        record.sequencers = new SequencerRecord[](size);
-        uint256 counts = 0;
-        for (uint256 i = 0; i < size; ++i) {
-            if (i % 8 == 0) counts = book.votes[i / 8];
-            Tally memory tally = book.tallies[i];
-            record.sequencers[i] = SequencerRecord({
-                id: tally.id,
-                blocksBuilt: tally.blocksBuilt,
-                turnsMissed: tally.turnsMissed,
-                votesRecorded: uint32(counts >> (32 * (i % 8))),
-                blockPay: tally.blockPay
-            });
-        }
-    }
-
-    // ---- reading ----
-
-    function _epoch(uint256 number) private view returns (Epoch memory epoch) {
-        Entry memory entry = _entries[number];
-        if (entry.version == 0) return epoch;
-        epoch.number = number;
-        epoch.startBlock = entry.start;
-        epoch.endBlock = entry.end;
-        epoch.signer = address(_builders.upperLookupRecent(entry.end));
     }
 
     function _highest(uint256 places) private pure returns (uint256 place) {

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Test} from "forge-std/Test.sol";
 import {SequencerSet} from "../../src/l2/SequencerSet.sol";
+import {RotationStorage} from "../../src/l2/rotation/RotationStorage.sol";
 import {Entry, EpochEntry} from "../../src/lib/EpochEntry.sol";
 import {EpochRecord, EpochRecords, SequencerRecord} from "../../src/lib/EpochRecord.sol";
 import {SequencerSetLayout} from "../../src/lib/SequencerSetLayout.sol";
@@ -15,10 +16,10 @@ abstract contract SequencerSetFixture is Test {
     address internal depositor = set.DEPOSITOR_ACCOUNT();
 
     /// @dev Seats of ids 1 to n, signer 0x1000 + id, power 100 * id, in this order.
-    function seats(uint64 n) internal pure returns (SequencerSet.Seat[] memory order) {
-        order = new SequencerSet.Seat[](n);
+    function seats(uint64 n) internal pure returns (RotationStorage.Seat[] memory order) {
+        order = new RotationStorage.Seat[](n);
         for (uint64 i = 0; i < n; ++i) {
-            order[i] = SequencerSet.Seat({id: i + 1, signer: signerOf(i + 1), power: 100 * (i + 1)});
+            order[i] = RotationStorage.Seat({id: i + 1, signer: signerOf(i + 1), power: 100 * (i + 1)});
         }
     }
 
@@ -26,7 +27,7 @@ abstract contract SequencerSetFixture is Test {
         return address(uint160(0x1000 + id));
     }
 
-    function open(uint64 epoch, uint64 stakeBlock, uint64 version, SequencerSet.Seat[] memory order) internal {
+    function open(uint64 epoch, uint64 stakeBlock, uint64 version, RotationStorage.Seat[] memory order) internal {
         vm.prank(depositor);
         set.openEpoch(epoch, LENGTH, stakeBlock, version, order);
     }
@@ -84,9 +85,9 @@ contract SequencerSetTest is SequencerSetFixture {
     function testFuzz_NobodyElseMayWrite(address anybody) public {
         vm.assume(anybody != depositor);
         vm.startPrank(anybody);
-        vm.expectRevert(SequencerSet.NotDepositor.selector);
+        vm.expectRevert(RotationStorage.NotDepositor.selector);
         set.recordBlock(0, none());
-        vm.expectRevert(SequencerSet.NotDepositor.selector);
+        vm.expectRevert(RotationStorage.NotDepositor.selector);
         set.openEpoch(1, LENGTH, 10, 1, seats(3));
         vm.stopPrank();
     }
@@ -113,29 +114,29 @@ contract SequencerSetTest is SequencerSetFixture {
     }
 
     function test_EpochsThatDontFollowAreRefused() public {
-        _refuseOpen(1, LENGTH, 10, 1, abi.encodeWithSelector(SequencerSet.WrongEpoch.selector, 1, 2)); // too early
+        _refuseOpen(1, LENGTH, 10, 1, abi.encodeWithSelector(RotationStorage.WrongEpoch.selector, 1, 2)); // too early
         run(65, 0, ALL);
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.EpochNotOpen.selector, 65));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.EpochNotOpen.selector, 65));
         record(0, one(ALL));
-        _refuseOpen(2, LENGTH, 10, 1, abi.encodeWithSelector(SequencerSet.WrongEpoch.selector, 2, 65));
-        _refuseOpen(1, LENGTH, 9, 1, abi.encodeWithSelector(SequencerSet.StakeBlockWentBack.selector, 9, 10));
-        _refuseOpen(1, 63, 10, 1, abi.encodeWithSelector(SequencerSet.WrongLength.selector, 63));
-        _refuseOpen(1, 86_401, 10, 1, abi.encodeWithSelector(SequencerSet.WrongLength.selector, 86_401));
-        _refuseOpen(1, LENGTH, 10, 3, abi.encodeWithSelector(SequencerSet.WrongVersion.selector, 3));
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.WrongSeats.selector, 0, 0));
+        _refuseOpen(2, LENGTH, 10, 1, abi.encodeWithSelector(RotationStorage.WrongEpoch.selector, 2, 65));
+        _refuseOpen(1, LENGTH, 9, 1, abi.encodeWithSelector(RotationStorage.StakeBlockWentBack.selector, 9, 10));
+        _refuseOpen(1, 63, 10, 1, abi.encodeWithSelector(RotationStorage.WrongLength.selector, 63));
+        _refuseOpen(1, 86_401, 10, 1, abi.encodeWithSelector(RotationStorage.WrongLength.selector, 86_401));
+        _refuseOpen(1, LENGTH, 10, 3, abi.encodeWithSelector(RotationStorage.WrongVersion.selector, 3));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.WrongSeats.selector, 0, 0));
         open(1, 10, 1, seats(0));
-        SequencerSet.Seat[] memory powerless = seats(1);
+        RotationStorage.Seat[] memory powerless = seats(1);
         powerless[0].power = 0;
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.WrongSeats.selector, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.WrongSeats.selector, 1, 0));
         open(1, 10, 1, powerless);
         open(1, 10, 1, seats(3));
     }
 
     function test_TheFirstEpochIsNumberZero() public {
         set = new SequencerSet();
-        _refuseOpen(1, LENGTH, 10, 1, abi.encodeWithSelector(SequencerSet.WrongEpoch.selector, 1, 2));
-        _refuseOpen(0, LENGTH, 10, 0, abi.encodeWithSelector(SequencerSet.WrongVersion.selector, 0));
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.EpochNotOpen.selector, 2));
+        _refuseOpen(1, LENGTH, 10, 1, abi.encodeWithSelector(RotationStorage.WrongEpoch.selector, 1, 2));
+        _refuseOpen(0, LENGTH, 10, 0, abi.encodeWithSelector(RotationStorage.WrongVersion.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.EpochNotOpen.selector, 2));
         record(0, none());
         assertEq(set.getEpochByBlock(0), type(uint256).max);
         assertEq(set.getMetisSequencer(1), address(0));
@@ -145,10 +146,10 @@ contract SequencerSetTest is SequencerSetFixture {
     function test_EveryBlockIsRecordedOnce() public {
         step(0, one(ALL));
         vm.roll(2);
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.WrongBlock.selector, 2, 2));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.WrongBlock.selector, 2, 2));
         record(0, one(ALL));
         vm.roll(4);
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.WrongBlock.selector, 4, 2));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.WrongBlock.selector, 4, 2));
         record(0, one(ALL));
     }
 
@@ -199,13 +200,13 @@ contract SequencerSetTest is SequencerSetFixture {
     }
 
     /// @dev The earlier contract took a reselection in one exact block only.
-    function testFuzz_Fault_AReselectionNeedsNoExactBlock(uint8 at, uint16 place) public {
-        at = uint8(bound(at, 2, 64));
+    function testFuzz_Fault_AReselectionNeedsNoExactBlock(uint8 height, uint16 place) public {
+        height = uint8(bound(height, 2, 64));
         place = uint16(bound(place, 1, 2));
-        run(at, 0, ALL);
+        run(height, 0, ALL);
         step(place, one(ALL));
-        assertEq(set.getMetisSequencer(at), signerOf(uint256(place) + 1));
-        assertEq(set.getMetisSequencer(at - 1), signerOf(1));
+        assertEq(set.getMetisSequencer(height), signerOf(uint256(place) + 1));
+        assertEq(set.getMetisSequencer(height - 1), signerOf(1));
     }
 
     function test_MissedTurnsAreThoseUpToTheBuilder() public {
@@ -235,9 +236,9 @@ contract SequencerSetTest is SequencerSetFixture {
     }
 
     function test_APlaceOutsideOfTheOrderIsRefused() public {
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.NoSuchPlace.selector, 3, 3));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.NoSuchPlace.selector, 3, 3));
         record(3, one(ALL));
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.NoSuchPlace.selector, 3, 3));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.NoSuchPlace.selector, 3, 3));
         record(0, one(8));
     }
 
@@ -270,12 +271,12 @@ contract SequencerSetTest is SequencerSetFixture {
         eight[7] = 2; // of block 1
         step(0, eight);
         assertEq(set.recordOf(0).sequencers[1].votesRecorded, 1);
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.TooManyHeights.selector, 9, 8));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.TooManyHeights.selector, 9, 8));
         record(0, new uint256[](9));
     }
 
     function test_NoHeightBelowTheFirstIsTaken() public {
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.TooManyHeights.selector, 2, 1));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.TooManyHeights.selector, 2, 1));
         record(0, new uint256[](2));
     }
 
@@ -298,9 +299,9 @@ contract SequencerSetTest is SequencerSetFixture {
         _epochs(2);
         set.recordOf(0);
         open(2, 10, 1, seats(3));
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.BookReplaced.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.BookReplaced.selector, 0));
         set.recordOf(0);
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.BookReplaced.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.BookReplaced.selector, 0));
         set.orderOf(0);
         assertEq(set.recordOf(2).sequencers[0].blocksBuilt, 0);
         assertEq(set.recordOf(2).sequencers[0].votesRecorded, 0);
@@ -320,7 +321,7 @@ contract SequencerSetTest is SequencerSetFixture {
         assertEq(set.recordHash(1), EpochRecords.hash(1, cut));
         assertEq(set.entryOf(1).end, 67);
         assertEq(set.entryOf(2).version, 2);
-        vm.expectRevert(abi.encodeWithSelector(SequencerSet.TooManyHeights.selector, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(RotationStorage.TooManyHeights.selector, 1, 0));
         record(0, one(3));
         step(0, none());
         assertEq(set.recordOf(2).sequencers[0].blockPay, 10_000, "nothing was to be recorded");
@@ -510,11 +511,11 @@ contract SequencerSetModelTest is SequencerSetFixture {
         }
     }
 
-    function _order(uint64 epoch) private view returns (SequencerSet.Seat[] memory order) {
-        order = new SequencerSet.Seat[](size);
+    function _order(uint64 epoch) private view returns (RotationStorage.Seat[] memory order) {
+        order = new RotationStorage.Seat[](size);
         for (uint64 i = 0; i < size; ++i) {
             uint64 id = _id(epoch, i);
-            order[i] = SequencerSet.Seat({id: id, signer: signerOf(id), power: uint64(_power(epoch, i))});
+            order[i] = RotationStorage.Seat({id: id, signer: signerOf(id), power: uint64(_power(epoch, i))});
         }
     }
 

@@ -69,6 +69,8 @@ interface ISequencerInbox {
     /// @notice Batch data in calldata must be that of the transaction itself, so that all can read it:
     /// send it from an account without code.
     error DataBehindContract(address caller);
+    /// @notice The time of a recent enough block is on record; again from `nextAt` on, seconds.
+    error TimeKnown(uint256 nextAt);
     /// @notice No batch has this index.
     error NoSuchBatch(uint256 index);
     /// @notice Nothing is owed, or there are no funds to pay it from; wei.
@@ -106,8 +108,9 @@ interface ISequencerInbox {
     /// @return paid wei
     function claimCredit(address payable to) external returns (uint256 paid);
 
-    /// @notice Put the time of this L1 block on record. Accepted batches do it now and then by
-    /// themselves; after a long silence anybody may, so that later stake blocks can be told young.
+    /// @notice Put the time of this L1 block on record, if a sixteenth of the exit delay went by since the
+    /// last record. Accepted batches do it by themselves; after a silence anybody may, so that later stake
+    /// blocks can be told young.
     function recordTime() external;
 
     /// @notice Go on from a named block under a new version of the signing domain. Only governance, and
