@@ -5,13 +5,15 @@ What is ordered is pure (`l1/stake_orders.py`, `l1/proposals.py`); how it is sho
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from metis_node.errors import InvalidRequest
+from metis_node.errors import InvalidRequest, Temporary
 from metis_node.l1.amounts import format_ether
 from metis_node.l1.answers import Receipt
 from metis_node.l1.client import L1Client
@@ -32,15 +34,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PENDING_WAIT_S = 30.0  # some L1 blocks
+PENDING_LOOK_S = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskOptions:
-    """`poll_s`: between two looks at a transaction under way."""
+    """`poll_s`: between two looks at a transaction under way. `pending_wait_s`: for those that
+    the account has sent elsewhere."""
 
     dry_run: bool = False
     confirmations: int = 1
     max_fee_gwei: int = 200
     poll_s: float = 0.5
+    pending_wait_s: float = PENDING_WAIT_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +139,7 @@ class OperatorDesk:
         account = Address(bytes.fromhex(signer.address[2:]))
         async with self._client() as client:
             session = Session(client=client, record=self.record, account=account)
+            await _nothing_pending(session, patience_s=self._options.pending_wait_s)
             order = await prepare(session)
             on_quote(await self._quote(session, order))
             async with sending(
@@ -162,6 +170,24 @@ class OperatorDesk:
 
     def _client(self) -> AbstractAsyncContextManager[L1Client]:
         return connected(self._urls, self.record.l1_chain_id, named_by=str(self._record_file))
+
+
+async def _nothing_pending(session: Session, *, patience_s: float) -> None:
+    """Wait for what a wallet or an earlier command sent from this account, and never replace it."""
+    client, account = session.client, session.account
+    deadline = time.monotonic() + patience_s
+    while True:
+        mined = await client.nonce(account)
+        pending = await client.nonce(account, pending=True) - mined
+        if pending <= 0:
+            return
+        if time.monotonic() > deadline:
+            raise Temporary(
+                f"{pending} transactions of {shown(account)} wait in the L1's pool, sent by a "
+                "wallet or an earlier command: nothing was sent; let them be mined, or raise their "
+                "fees where they were sent, and run this again"
+            )
+        await asyncio.sleep(PENDING_LOOK_S)
 
 
 async def _fee(client: L1Client) -> int:
