@@ -17,6 +17,7 @@ __all__ = [
     "Skipped",
     "SystemTransaction",
     "Transaction",
+    "TransactionDecoder",
     "TransactionRecord",
     "decode_log_positions",
     "decode_transactions",
@@ -30,6 +31,20 @@ __all__ = [
 
 def keccak256(data: bytes) -> bytes: ...
 def keccak256_many(items: Sequence[bytes]) -> list[bytes]: ...
+
+@final
+class TransactionDecoder:
+    """A thread that decodes batches in the order of `submit`, without the interpreter's lock.
+
+    For each answer it writes a byte to the descriptor it was made with; `take` gives the answer as
+    `decode_transactions` does. Made by `Engine.decoder`."""
+
+    def submit(self, raws: Sequence[bytes]) -> None:
+        """Hand a batch over. RuntimeError after `close`."""
+    def take(self) -> list[Transaction | tuple[str, str]] | None:
+        """The next answer; None where there is none yet."""
+    def close(self) -> None:
+        """End the thread after what it has."""
 
 @final
 class Transaction:
@@ -248,6 +263,10 @@ class Engine:
     def senders(self, addresses: Sequence[bytes], at: int) -> list[tuple[int, int, bool]]:
         """(nonce, balance, has code) of each: what the mempool asks (an EOA with code is delegated,
         EIP-7702). One crossing for many."""
+    def decoder(self, descriptor: int) -> TransactionDecoder:
+        """A decoder by the chain's rules that also brings the senders' accounts into the cache.
+
+        descriptor: to write to; it is duplicated."""
     def code(self, address: bytes, at: int) -> bytes: ...
     def storage(self, address: bytes, slot: bytes, at: int) -> bytes: ...
     def proof(

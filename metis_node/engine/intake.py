@@ -1,6 +1,6 @@
 """The way of raw transactions into the mempool, in micro-batches.
 
-Whatever arrives while one batch is decoded in a worker thread makes the next batch: one native
+Whatever arrives while one batch is decoded on the decoder's thread makes the next batch: one native
 crossing for all of it, then one short turn on the event loop.
 """
 
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
-from metis_node._native import decode_transactions
 from metis_node.chain.local_journal import LocalJournal
 from metis_node.chain.mempool import Mempool
+from metis_node.engine.decoding import Decoded, Decoding
+from metis_node.engine.journal_writer import JournalWriter
 from metis_node.errors import Fatal, InvalidTransaction, MetisError
 from metis_node.types.primitives import Hash32
 
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# Under load a turn begins at most this often: the two thread switches of a turn are then shared by
-# more transactions; an idle node turns at once.
-TURN_INTERVAL_S = 0.003
+# Under load a turn begins at most this often: its fixed costs are then shared by more transactions;
+# an idle node turns at once.
+TURN_INTERVAL_S = 0.002
 
 Admitted = Hash32 | InvalidTransaction
-_Decoded = list["Transaction | tuple[str, str]"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +90,8 @@ class Intake:
         self._waiting = 0
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
+        self._decoding = Decoding(blockchain.engine)
+        self._writer = JournalWriter(journal) if journal is not None else None
         self._closed = False
         if journal is not None:
             mempool.on_removed = self._on_removed
@@ -116,10 +116,9 @@ class Intake:
 
     async def reload(self) -> int:
         """Admit the local transactions of the last run again. How many are in the pool."""
-        if self._journal is None:
+        if self._writer is None:
             return 0
-        loop = asyncio.get_running_loop()
-        raws = await loop.run_in_executor(self._thread, self._journal.load)
+        raws = await self._writer.load()
         admitted = 0
         for start in range(0, len(raws), self._limits.batch):
             chunk = raws[start : start + self._limits.batch]
@@ -144,25 +143,19 @@ class Intake:
             self._refuse_all()
 
     async def aclose(self) -> None:
-        """Write what the journal still holds, end the thread. After `run` has ended."""
+        """Write what the journal still holds, end the threads. After `run` has ended."""
         self._closed = True
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._write_journal, self._take_journal())
-        await loop.run_in_executor(None, self._thread.shutdown)
+        self._decoding.close()
+        if self._writer is not None:
+            await self._writer.aclose()
 
     # --- one micro-batch ---------------------------------------------------------------------
 
     async def _turn(self) -> None:
         orders = self._take()
         raws = [raw for order in orders for raw in order.raws]
-        changes = self._take_journal()
-        loop = asyncio.get_running_loop()
         try:
-            # Shielded: a cancelled task must not lose the journal's changes on the way.
-            number, decoded, accounts = await asyncio.shield(
-                loop.run_in_executor(self._thread, self._decode, raws, changes)
-            )
-            self._admit(orders, number, decoded, accounts)
+            self._admit(orders, await self._decoding.decode(raws))
         except BaseException as error:
             for order in orders:
                 order.fail(error)
@@ -170,33 +163,9 @@ class Intake:
                 raise
             log.exception("a batch of transactions could not be admitted", count=len(raws))
 
-    def _decode(
-        self, raws: list[bytes], changes: list[tuple[bytes, bytes | None]]
-    ) -> tuple[int, _Decoded, dict[bytes, tuple[int, int, bool]]]:
-        """Worker thread: recover all senders and read their accounts."""
-        self._write_journal(changes)
-        if not raws:
-            return self._chain.engine.head_number, [], {}
-        rules = self._chain.rules
-        decoded = decode_transactions(raws, chain_id=rules.chain_id, allow_blobs=rules.blobs)
-        number = self._chain.engine.head_number
-        return number, decoded, self._accounts(decoded, number)
-
-    def _accounts(self, decoded: _Decoded, number: int) -> dict[bytes, tuple[int, int, bool]]:
-        senders = list({tx.sender: None for tx in decoded if not isinstance(tx, tuple)})
-        return dict(zip(senders, self._chain.engine.senders(senders, number), strict=True))
-
-    def _admit(
-        self,
-        orders: list[_Order],
-        number: int,
-        decoded: _Decoded,
-        accounts: dict[bytes, tuple[int, int, bool]],
-    ) -> None:
-        """Event loop: everything of the batch enters the pool, or is refused, in order."""
-        head = self._chain.engine.head_number
-        if head != number:  # a block came between: the accounts may have moved
-            accounts = self._accounts(decoded, head)
+    def _admit(self, orders: list[_Order], decoded: Decoded) -> None:
+        """Everything of the batch enters the pool, or is refused, in order."""
+        accounts = self._accounts(decoded)
         position = 0
         for order in orders:
             end = position + len(order.raws)
@@ -207,6 +176,13 @@ class Intake:
                 ]
             )
             position = end
+        self._write_journal()
+
+    def _accounts(self, decoded: Decoded) -> dict[bytes, tuple[int, int, bool]]:
+        """The senders' accounts at the head; the decoder's thread has brought them into memory."""
+        engine = self._chain.engine
+        senders = list({tx.sender: None for tx in decoded if not isinstance(tx, tuple)})
+        return dict(zip(senders, engine.senders(senders, engine.head_number), strict=True))
 
     def _admit_one(
         self,
@@ -229,7 +205,6 @@ class Intake:
         transaction_hash = tx.hash
         if journal is not None and not journalled:
             journal.record(transaction_hash, tx.raw)
-            self._arrived.set()
         return Hash32(transaction_hash)
 
     # --- the queue ---------------------------------------------------------------------------
@@ -291,12 +266,8 @@ class Intake:
     def _on_removed(self, hashes: list[bytes]) -> None:
         assert self._journal is not None
         self._journal.forget(hashes)
-        if len(self._journal):
-            self._arrived.set()
+        self._write_journal()
 
-    def _take_journal(self) -> list[tuple[bytes, bytes | None]]:
-        return self._journal.take() if self._journal is not None else []
-
-    def _write_journal(self, changes: list[tuple[bytes, bytes | None]]) -> None:
-        if self._journal is not None:
-            self._journal.write(changes)
+    def _write_journal(self) -> None:
+        if self._writer is not None and self._journal:
+            self._writer.touch()

@@ -33,7 +33,7 @@ class BlobIntake(Intake):
         self._blockchain = blockchain
         self._blobs = blobs
         self._kzg = KzgProcess()
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blobs")
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blobs")
         self._checks = 0
 
     def submit(self, raw: bytes) -> asyncio.Future[Hash32]:
@@ -57,7 +57,7 @@ class BlobIntake(Intake):
     async def aclose(self) -> None:
         await super().aclose()
         self._kzg.shutdown()
-        self._writer.shutdown(wait=True)
+        self._disk.shutdown(wait=True)
 
     async def _submit_blobs(self, raw: bytes) -> Hash32:
         self._checks += 1
@@ -70,12 +70,12 @@ class BlobIntake(Intake):
     async def _prove_and_keep(self, raw: bytes) -> None:
         loop, head = asyncio.get_running_loop(), self._blockchain.head
         fork = fork_at(self._blockchain.rules, head.header.timestamp)
-        sidecar, names = await loop.run_in_executor(self._writer, self._read, raw, fork)
+        sidecar, names = await loop.run_in_executor(self._disk, self._read, raw, fork)
         try:
             await loop.run_in_executor(self._kzg, check_sidecar, sidecar, names, fork)
         except BrokenExecutor as error:
             raise InvalidTransaction("the process that checks blobs died", code="busy") from error
-        await loop.run_in_executor(self._writer, self._blobs.put, sidecar, head.number)
+        await loop.run_in_executor(self._disk, self._blobs.put, sidecar, head.number)
 
     def _read(self, raw: bytes, fork: str) -> tuple[Sidecar, list[bytes]]:
         """The sidecar, and the hashes that the transaction names. Refuses one that cannot pay."""

@@ -22,6 +22,7 @@ use crate::guard::{caught, detached};
 use crate::header::{self, Sealed};
 use crate::kv::PyKv;
 use crate::state::{self, FlatAccount, StateStore};
+use crate::transaction::decoder::TransactionDecoder;
 use crate::transaction::python::PyTransaction;
 
 /// Reads of up to this many accounts keep the GIL: giving it up and waiting for it costs more.
@@ -244,6 +245,11 @@ impl Engine {
             list.append((account.nonce, int(py, account.balance)?, has_code))?;
         }
         Ok(list)
+    }
+
+    fn decoder(&self, descriptor: i32) -> PyResult<TransactionDecoder> {
+        let rules = &self.rules;
+        TransactionDecoder::new(self.state.clone(), rules.chain_id, rules.blobs, descriptor)
     }
 
     fn code<'py>(&self, py: Python<'py>, address: &[u8], at: u64) -> PyResult<Bound<'py, PyBytes>> {

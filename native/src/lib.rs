@@ -33,6 +33,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
         m
     )?)?;
     m.add_class::<transaction::python::PyTransaction>()?;
+    m.add_class::<transaction::decoder::TransactionDecoder>()?;
     m.add_function(wrap_pyfunction!(records::python::decode_log_positions, m)?)?;
     m.add_class::<records::python::PyRecord>()?;
     m.add_class::<records::python::PyLog>()?;

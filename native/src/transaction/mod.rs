@@ -1,8 +1,9 @@
 //! Signed transactions: decoding, sender recovery, what execution and the mempool ask of them.
 //!
-//! Python's face of them is in `python.rs`, blob sidecars are in `sidecar.rs`. Nothing here touches state.
+//! Python's face of them is in `python.rs` and `decoder.rs`, blob sidecars are in `sidecar.rs`. Nothing here touches state.
 
 mod decode;
+pub mod decoder;
 pub mod python;
 mod sidecar;
 

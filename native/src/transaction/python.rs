@@ -32,13 +32,25 @@ pub fn decode_transactions<'py>(
     chain_id: u64,
     allow_blobs: bool,
 ) -> PyResult<Bound<'py, PyList>> {
-    let decoded: Vec<Result<Transaction, Refused>> = detached(py, "decode_transactions", || {
-        let decode = |raw: &PyBackedBytes| decode_bounded(raw, chain_id, allow_blobs);
-        Ok(match raws.len() < PARALLEL_FROM {
-            true => raws.iter().map(decode).collect(),
-            false => raws.par_iter().map(decode).collect(),
-        })
+    let decoded = detached(py, "decode_transactions", || {
+        Ok(decode_all(&raws, chain_id, allow_blobs))
     })?;
+    list_of(py, decoded)
+}
+
+pub(super) type Decoded = Vec<Result<Transaction, Refused>>;
+
+/// Decode and recover all; on all cores if there are many.
+pub(super) fn decode_all(raws: &[PyBackedBytes], chain_id: u64, allow_blobs: bool) -> Decoded {
+    let decode = |raw: &PyBackedBytes| decode_bounded(raw, chain_id, allow_blobs);
+    match raws.len() < PARALLEL_FROM {
+        true => raws.iter().map(decode).collect(),
+        false => raws.par_iter().map(decode).collect(),
+    }
+}
+
+/// Transactions, and (code, message) where one was refused.
+pub(super) fn list_of(py: Python<'_>, decoded: Decoded) -> PyResult<Bound<'_, PyList>> {
     let list = PyList::empty(py);
     for item in decoded {
         match item {
