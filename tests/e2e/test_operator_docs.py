@@ -15,10 +15,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.e2e import preloaded_program
 from tests.e2e.daemons import clean_environment
 from tests.e2e.staking_events_by_hand import ByHand
 from tests.e2e.staking_world import L1, anvil_l1
@@ -51,17 +53,20 @@ def test_every_command_on_the_pages_works(l1: L1, tmp_path: Path) -> None:
     assert {page.stem for page in PAGES.glob("*.md")} == {*IN_ORDER, "README"}
     by_hand = ByHand(l1, tmp_path)
     write_configuration(l1, tmp_path)
-    commands = 0
-    for page in IN_ORDER:
-        for language, text, directive in PART.findall((PAGES / f"{page}.md").read_text()):
+    parts = [
+        (page, *part)
+        for page in IN_ORDER
+        for part in PART.findall((PAGES / f"{page}.md").read_text())
+    ]
+    assert sum(text.count("metis-node ") for _, _, text, _ in parts) > 40
+    with installed_program(tmp_path):
+        for page, language, text, directive in parts:
             if language == "toml":
                 (tmp_path / "deployment.toml").write_text(text.replace(DEFAULT_ENDPOINT, l1.url))
             elif language == "sh":
                 run_block(page, text, tmp_path)
-                commands += text.count("metis-node ")
             else:
                 by_hand.do(*shlex.split(directive))
-    assert commands > 40
 
 
 def test_the_pages_name_every_command_of_stake_and_gov() -> None:
@@ -90,17 +95,37 @@ def write_configuration(l1: L1, directory: Path) -> None:
         l1_origin=None,
     )
     write_genesis_file(directory / "genesis.json", document)
+
+
+@contextmanager
+def installed_program(directory: Path) -> Iterator[None]:
+    """`metis-node` on the path of the blocks."""
+    script, door = Path(preloaded_program.__file__), directory / "door"
+    server = subprocess.Popen(
+        [sys.executable, "-m", preloaded_program.__name__, "serve", str(door)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        env=clean_environment(),
+    )
     program = directory / "bin" / "metis-node"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m metis_node "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{script}" call "{door}" "$@"\n')
     program.chmod(0o755)
+    try:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"listening\n"
+        yield
+    finally:
+        server.kill()
+        server.wait()
+        assert server.stdout is not None
+        server.stdout.close()
 
 
 def run_block(page: str, commands: str, directory: Path) -> None:
     """In a terminal of its own, which says yes."""
     environment = clean_environment() | {
         "PATH": f"{directory / 'bin'}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
         "METIS_NODE_CONFIG": str(directory / "node.toml"),
         "METIS_NODE_RPC__PORT": "0",  # the tests' own machine may use the usual one
         "METIS_NODE_KEYS__DIR": str(directory / "data" / "keys"),
