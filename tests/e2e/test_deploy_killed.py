@@ -18,7 +18,7 @@ from tests.e2e.staking_world import DEPLOYER, Operator, anvil_l1
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 
-KILLS = 4
+KILLS = 3
 POLL_S = 0.02
 PATIENCE_S = 120.0
 
