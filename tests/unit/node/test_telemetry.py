@@ -10,10 +10,11 @@ from prometheus_client import generate_latest
 from metis_node.engine.block_producer import BlockReport
 from metis_node.node.batch_report import BATCH_GAUGES
 from metis_node.node.readiness import L1_GAUGES
+from metis_node.node.staking_assembly import STAKING_GAUGES
 from metis_node.node.telemetry import CHAIN_GAUGES, Telemetry
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
-GAUGES = CHAIN_GAUGES | L1_GAUGES | BATCH_GAUGES
+GAUGES = CHAIN_GAUGES | L1_GAUGES | BATCH_GAUGES | STAKING_GAUGES
 
 
 def scraped(telemetry: Telemetry) -> dict[str, float]:
@@ -61,5 +62,5 @@ def test_the_operations_guide_names_only_metrics_that_exist() -> None:
     named = set(re.findall(r"`(metis_[a-z0-9_]+)`", OPERATIONS.read_text()))
     counted = {name.partition("{")[0] for name in scraped(Telemetry())}
     families = counted | {name.removesuffix("_sum") for name in counted}
-    methods = {"metis_l1Status", "metis_batches", "metis_syncStatus"}
+    methods = {"metis_l1Status", "metis_batches", "metis_stakingStatus", "metis_syncStatus"}
     assert named - methods <= families | set(GAUGES)
