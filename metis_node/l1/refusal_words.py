@@ -95,6 +95,7 @@ REFUSALS: Mapping[str, str] = {
     "stretch the batch to it",
     "DataBehindContract": "{caller:address} is a contract, and batch data in calldata must come "
     "straight from an account: send it from one, or use blobs",
+    "TimeKnown": "the inbox has a recent enough time on record: nothing to do before {nextAt:time}",
     "NoSuchBatch": "there is no batch {index}: ask for one below `batchCount`",
     "NothingToPay": "{owed} wei are owed and {fund} wei are there to pay from: try again after the "
     "inbox was funded",
