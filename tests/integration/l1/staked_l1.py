@@ -109,9 +109,9 @@ class StakedL1:
 
 
 @asynccontextmanager
-async def staked_l1() -> AsyncIterator[StakedL1]:
+async def staked_l1(*flags: str) -> AsyncIterator[StakedL1]:
     """Deployed by an anvil that mines at once, which then stops mining by itself."""
-    async with running_anvil(mining=True) as anvil:
+    async with running_anvil(*flags, mining=True) as anvil:
         client = L1Client([anvil.url], chain_id=CHAIN_ID)
         try:
             plan = await deployed(client, wish(CHAIN_ID), account())
