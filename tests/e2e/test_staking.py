@@ -97,10 +97,12 @@ def lock_four(operator: Operator, books: Books) -> None:
     assert "owns sequencer 1 already" in refused
     operator.l1.pass_time(2)
     for owner in range(OWNERS):
-        done = operator.json("stake", "activate", owner=owner)
+        # anybody may seat a sequencer: here the first owner does it for all
+        done = operator.json("stake", "activate", "--id", str(owner + 1), owner=0)
+        assert done["sequencer"]["id"] == owner + 1
         assert done["sequencer"]["status"] == "active"
         assert done["sequencer"]["power"] == WEI[owner] // 10**9
-        books.paid(owner, done)
+        books.paid(0, done)
     books.check()
     assert operator.json("stake", "info")["pool"]["seats_taken"] == OWNERS
     assert operator.text("stake", "info", "--all").count("active") == OWNERS
@@ -165,6 +167,8 @@ def leave(operator: Operator, books: Books) -> None:
     operator.l1.pass_time(61)
     for owner, wei in ((2, 100 * METIS + METIS // 2), (3, WEI[3])):
         done = operator.json("stake", "claim", owner=owner)
+        assert done["sequencer"]["id"] == owner + 1
+        assert done["sequencer"]["unbonding_wei"] == "0"
         books.move(owner, -wei)
         books.paid(owner, done)
         books.check()

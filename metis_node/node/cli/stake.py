@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from metis_node.l1.stake_facts import StakeFacts
     from metis_node.node.operator_desk import OperatorDesk, Session
     from metis_node.types.primitives import Address
+
+    Prepared = tuple[StakeFacts, Order]
 
 app = typer.Typer(
     help="Stake on the L1: lock, earn, change keys, leave. Amounts are in METIS.",
@@ -93,14 +96,14 @@ def lock(
     recipient = _address(reward_recipient, "--reward-recipient") or ZERO_ADDRESS
     at = desk.l1()
 
-    async def prepare(session: Session) -> Order:
+    async def prepare(session: Session) -> Prepared:
         facts = await session.pool.facts(session.account, None)
         stake_orders.require_lockable(facts, wei)
         machine = signer_pubkey is None
         await asyncio.to_thread(_require_healthy, desk, machine=machine, force=force)
         signer, pubkey = _signer(at, session, signer_key, signer_pubkey, signer_password_file)
         await _require_unused(session, signer)
-        return stake_orders.lock(
+        return facts, stake_orders.lock(
             facts,
             token=session.record.addresses["MetisToken"],
             amount=wei,
@@ -196,7 +199,7 @@ def update_signer(
 
     at = desk.l1()
 
-    async def prepare(session: Session) -> Order:
+    async def prepare(session: Session) -> Prepared:
         facts = await session.pool.facts(session.account, sequencer_id)
         owner = named_sequencer(facts).owner
         signer, pubkey = _signer(
@@ -204,7 +207,8 @@ def update_signer(
         )
         if signer != named_sequencer(facts).signer:
             await _require_unused(session, signer)
-        return stake_orders.update_signer(facts, signer=signer, signer_pubkey=pubkey)
+        order = stake_orders.update_signer(facts, signer=signer, signer_pubkey=pubkey)
+        return facts, order
 
     _run(desk, at, prepare)
 
@@ -248,10 +252,10 @@ def activate(
 
     at = desk.l1()
 
-    async def prepare(session: Session) -> Order:
+    async def prepare(session: Session) -> Prepared:
         facts = await session.pool.facts(session.account, sequencer_id)
         other = await session.pool.sequencer(replaces) if replaces is not None else None
-        return stake_orders.activate(facts, replaced=other)
+        return facts, stake_orders.activate(facts, replaced=other)
 
     _run(desk, at, prepare)
 
@@ -269,32 +273,32 @@ def unjail(desk: Desk, sequencer_id: IdOption = None) -> None:
 
 def _ordered(desk: Desk, order: Any, sequencer_id: int | None = None) -> None:
     """An operation that follows from the facts alone."""
-    at = desk.l1()
 
-    async def prepare(session: Session) -> Order:
+    async def prepare(session: Session) -> Prepared:
         facts = await session.pool.facts(session.account, sequencer_id)
-        prepared: Order = order(facts, session)
-        return prepared
+        return facts, order(facts, session)
 
-    _run(desk, at, prepare, sequencer_id)
+    _run(desk, desk.l1(), prepare)
 
 
-def _run(desk: Desk, at: OperatorDesk, prepare: Any, sequencer_id: int | None = None) -> None:
-    """Send it, then show the sequencer as it is now."""
+def _run(desk: Desk, at: OperatorDesk, prepare: Callable[[Session], Awaitable[Prepared]]) -> None:
+    """Send it, then show the sequencer that it was about as it is now."""
     from metis_node.node.cli import order_printing, stake_printing
 
-    senders: list[Address] = []
+    seen: list[StakeFacts] = []
 
     async def remembered(session: Session) -> Order:
-        senders.append(session.account)
-        prepared: Order = await prepare(session)
-        return prepared
+        facts, order = await prepare(session)
+        seen.append(facts)
+        return order
 
     done = order_printing.place(desk, at, remembered)
     if done is None:
         return
+    account, before = seen[0].account.address, seen[0].sequencer
+    sequencer_id = before.sequencer_id if before is not None else None
     facts = asyncio.run(
-        at.look(lambda session: session.pool.facts(session.account, sequencer_id), senders[0])
+        at.look(lambda session: session.pool.facts(session.account, sequencer_id), account)
     )
     stake_printing.print_result(done, facts, json=desk.json)
 
