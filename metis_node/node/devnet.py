@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 EMBEDDED_CONFIRMATIONS = 0  # the embedded L1 never reorganises
 EXTERNAL_CONFIRMATIONS = 1
+DEPLOYMENT_PATIENCE_S = 90.0  # some blocks of a slow L1; after that the banner comes without it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +117,18 @@ class _Announcer:
         if self._deployment is not None:
             if not self._deployment.done():
                 self._say("deploying the contracts onto the L1")
-            contracts = (await asyncio.wrap_future(self._deployment)).facts()
+            contracts = await self._outcome(self._deployment)
         self._announce(ready.facts() | self._more | contracts)
         await asyncio.Event().wait()
+
+    async def _outcome(self, deployment: Future[DevnetContracts]) -> dict[str, Any]:
+        """An L1 that takes long must not keep back what serves already."""
+        outcome = asyncio.wrap_future(deployment)
+        done, _ = await asyncio.wait([outcome], timeout=DEPLOYMENT_PATIENCE_S)
+        if done:
+            return outcome.result().facts()
+        problem = f"not finished after {DEPLOYMENT_PATIENCE_S:g} s; it goes on"
+        return {"contracts": None, "contracts_problem": problem}
 
 
 def reset_devnet(data_dir: Path) -> None:
