@@ -173,7 +173,7 @@ def _chain(directory: DevnetDirectory, settings: DevnetSettings, l1_url: str) ->
     await_l1(l1, patience_s=settings.l1_wait_s)
     choices = ChainChoices(**settings.rules)
     if directory.exists:
-        return directory.reopen(choices)
+        return directory.reopen(l1, choices)
     confirmations = EMBEDDED_CONFIRMATIONS if settings.l1 is None else EXTERNAL_CONFIRMATIONS
     return directory.create(l1, choices, confirmations=confirmations)
 

@@ -8,6 +8,7 @@ Its keys are the well-known test accounts; nothing of value may ever be sent to 
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import time
@@ -115,8 +116,11 @@ class DevnetDirectory:
         )
         return write_genesis_file(self.genesis_file, document)
 
-    def reopen(self, choices: ChainChoices) -> Genesis:
-        """The chain that is there. InvalidConfig where other rules are asked for than it has."""
+    def reopen(self, l1: JsonRpcClient, choices: ChainChoices) -> Genesis:
+        """The chain that is there. InvalidConfig where other rules are asked for than it has.
+
+        The configuration names this L1 afterwards: an embedded one may have another port each time,
+        and the operator's commands read it there."""
         genesis = read_genesis_file(self.genesis_file)
         for name, value in choices.given().items():
             present = getattr(genesis.rules, name)
@@ -125,6 +129,10 @@ class DevnetDirectory:
                     f"the devnet in {self.path} was made with {name} {present}, not {value}: a "
                     "chain's rules cannot change; use another --data-dir, or --reset to begin anew"
                 )
+        if self.config_file.is_file():
+            endpoints = f"endpoints = [{_toml_text(l1.url)}]"
+            text = self.config_file.read_text()
+            self.config_file.write_text(_ENDPOINTS.sub(lambda _: endpoints, text, count=1))
         return genesis
 
     def delete(self, database: Path) -> None:
@@ -155,6 +163,7 @@ class DevnetDirectory:
         keys.create(SIGNER_KEY, password, iterations=SCRYPT_COST)
 
 
+_ENDPOINTS = re.compile(r"^endpoints = \[.*\]$", re.MULTILINE)
 _CONFIG = f"""\
 # Configuration of this devnet; `metis-node config show` lists all keys.
 

@@ -73,6 +73,7 @@ def test_the_contracts_stand_on_its_l1_and_stay(daemon: Daemon, tmp_path: Path) 
     with running(devnet(tmp_path / "net"), tmp_path / "log") as again:
         assert again.facts["contracts"] == file
         assert Path(file).read_bytes() == written
+        assert again.facts["l1"] in (tmp_path / "net" / "config.toml").read_text()
 
 
 def test_an_l1_that_cannot_pay_for_contracts_is_said_so(tmp_path: Path) -> None:

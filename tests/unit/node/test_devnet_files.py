@@ -78,9 +78,20 @@ def test_an_existing_chain_keeps_its_rules(tmp_path: Path) -> None:
     shipped = orjson.loads((GENESIS_DIR / "devnet.json").read_bytes())
     directory = DevnetDirectory(tmp_path)
     write_genesis_file(directory.genesis_file, shipped)
-    assert directory.reopen(ChainChoices(chain_id=901)).rules.chain_id == 901
+    l1 = JsonRpcClient(url="http://127.0.0.1:9")
+    assert directory.reopen(l1, ChainChoices(chain_id=901)).rules.chain_id == 901
     with pytest.raises(InvalidConfig, match="was made with chain_id 901, not 5"):
-        directory.reopen(ChainChoices(chain_id=5))
+        directory.reopen(l1, ChainChoices(chain_id=5))
+
+
+def test_the_configuration_names_the_l1_of_today(tmp_path: Path) -> None:
+    directory = DevnetDirectory(tmp_path)
+    shipped = orjson.loads((GENESIS_DIR / "devnet.json").read_bytes())
+    write_genesis_file(directory.genesis_file, shipped)
+    before = '[l1]\nendpoints = ["http://127.0.0.1:1"]\nconfirmations = 1\n'
+    directory.config_file.write_text(before)
+    directory.reopen(JsonRpcClient(url="http://127.0.0.1:2"), ChainChoices())
+    assert directory.config_file.read_text() == before.replace(':1"', ':2"')
 
 
 def test_a_genesis_file_is_not_overwritten(tmp_path: Path) -> None:
