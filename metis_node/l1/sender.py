@@ -84,7 +84,9 @@ class TransactionSender:
         ledger: SpendLedger,
         poll_s: float = 1.0,
         max_pending: int = MAX_PENDING,
+        quiet: bool = False,
     ) -> None:
+        """`quiet`: what goes well is logged for debugging only; the caller shows its progress."""
         self.address = Address(bytes.fromhex(account.address[2:]))
         self.balance: int | None = None  # wei, at the last look
         self.blocked_reason = ""  # why nothing is sent, when money is the cause
@@ -94,6 +96,7 @@ class TransactionSender:
         self._ledger = ledger
         self._poll_s = poll_s
         self._max_pending = max_pending
+        self._tell = log.debug if quiet else log.info
         self._requests: deque[Submission] = deque()
         self._entries: list[_Entry] = []  # by nonce
         self._next_nonce: int | None = None
@@ -329,7 +332,7 @@ class TransactionSender:
         entry.raws[name] = raw
         if entry.submission is not None:
             entry.submission.hash = name
-        log.info(
+        self._tell(
             "L1 transaction sent",
             hash="0x" + name.hex(),
             nonce=entry.state.nonce,
@@ -382,7 +385,7 @@ class TransactionSender:
     def _on_done(self, entry: _Entry, done: send_state.Done) -> None:
         receipt = done.receipt
         self._ledger.record(_now_ms(), receipt.cost_wei)
-        log.info(
+        self._tell(
             "L1 transaction confirmed",
             hash="0x" + receipt.transaction_hash.hex(),
             nonce=entry.state.nonce,

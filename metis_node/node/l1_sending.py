@@ -75,6 +75,7 @@ async def sending(
         ledger=SpendLedger(cap=NO_SPEND_CAP),
         poll_s=poll_s,
         max_pending=max_pending,
+        quiet=True,
     )
     try:
         async with asyncio.TaskGroup() as group:
