@@ -12,7 +12,6 @@ from eth_account.signers.local import LocalAccount
 
 from metis_node.errors import InvalidRequest
 from metis_node.l1.blobs import Sidecar, encode_blob, make_sidecar, pooled_encoding
-from metis_node.node.json_rpc_client import JsonRpcClient
 from metis_node.node.keys import devnet_accounts
 from tests.e2e.daemons import Daemon, await_height, await_result, running, send_transfer
 
@@ -52,9 +51,7 @@ def signed(account: LocalAccount, sidecar: Sidecar, nonce: int, **fields: Any) -
 
 
 def send(daemon: Daemon, raw: bytes) -> str:
-    """The first blob starts a process and loads the trusted setup: seconds of one processor."""
-    patient = JsonRpcClient(url=daemon.rpc.url, timeout_s=60)
-    sent: str = patient.call("eth_sendRawTransaction", "0x" + raw.hex())
+    sent: str = daemon.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
     return sent
 
 
