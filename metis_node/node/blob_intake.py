@@ -33,6 +33,7 @@ class BlobIntake(Intake):
         self._blockchain = blockchain
         self._blobs = blobs
         self._kzg = KzgProcess()
+        self._kzg.warm_up()  # or the first sender would wait for the trusted setup
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blobs")
         self._checks = 0
 

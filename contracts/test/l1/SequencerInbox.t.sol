@@ -451,8 +451,8 @@ contract SequencerInboxTest is RollupFixture {
 
     function test_Fault_NoScanGrowsWithHistory() public {
         uint256 early = _gasOfBatches(1, 4);
-        _gasOfBatches(5, 60);
-        uint256 late = _gasOfBatches(61, 64);
+        _gasOfBatches(5, 200);
+        uint256 late = _gasOfBatches(201, 204);
         assertApproxEqRel(late, early, 0.02e18);
     }
 
