@@ -1,4 +1,4 @@
-"""What the engine and the network call the same: topics, requests, peers and what they did wrong."""
+"""What engine and network call the same: topics, requests, peers and what they did wrong."""
 
 from __future__ import annotations
 

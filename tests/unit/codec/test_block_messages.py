@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,10 +91,8 @@ def test_noise_is_refused_by_every_decoder(data: bytes) -> None:
         codec.decode_hashes,
         codec.decode_transactions_message,
     ):
-        try:
+        with suppress(MalformedMessage):
             decode(data)
-        except MalformedMessage as error:
-            assert error.message
 
 
 def test_another_message_is_no_proposal() -> None:
