@@ -7,7 +7,7 @@
 
 FROM docker.io/library/python:3.11-slim-bookworm AS builder
 RUN apt-get update -q \
- && apt-get install -y -q --no-install-recommends build-essential rustc-web cargo-web \
+ && apt-get install -y -q --no-install-recommends build-essential libgmp-dev rustc-web cargo-web \
  && rm -rf /var/lib/apt/lists/*
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
@@ -33,6 +33,10 @@ RUN --mount=type=cache,target=/root/.cargo/registry \
 FROM docker.io/library/python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="metis-node" \
       org.opencontainers.image.licenses="Apache-2.0"
+# fastecdsa, which libp2p imports, is built above and needs GMP beside it.
+RUN apt-get update -q \
+ && apt-get install -y -q --no-install-recommends libgmp10 \
+ && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 metis && useradd --uid 10001 --gid metis --no-create-home --shell /usr/sbin/nologin metis \
  && install -d -o metis -g metis -m 0750 /var/lib/metis-node
 COPY --from=builder /opt/metis-node /opt/metis-node

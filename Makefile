@@ -16,13 +16,14 @@ help:  ## this list
 
 setup: $(STAMPS)/native $(STAMPS)/node  ## virtual environment, native crate, npm tools
 
-# Running a node needs no Node.js: `devnet` and `native` stop here.
+# Running a node needs no Node.js: `devnet` and `native` stop here. constraints.txt is the whole closure,
+# with one pin overridden (pyproject.toml, [tool.uv]): pip installs exactly that and resolves nothing.
 $(STAMPS)/python: constraints.txt
 	@tools/check-system
 	@test -x $(BIN)/python || { echo "creating $(VENV)"; python3 -m venv $(VENV); }
 	@mkdir -p $(STAMPS)
 	@echo "installing pinned Python packages"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
 	@touch $@
 
 $(STAMPS)/native: $(NATIVE_SOURCES) pyproject.toml $(STAMPS)/python
