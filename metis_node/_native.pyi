@@ -1,14 +1,15 @@
-"""The native crate: EVM execution, state trie, hashing, signature recovery. See `native/src/`.
+"""The native crate: EVM execution, state trie, hashing, signatures, agreement. See `native/src/`.
 
 Byte conventions: addresses are 20 bytes, hashes 32 bytes, amounts `int` in wei. "RLP header" is the
-Ethereum header of 21 fields (Prague). Everything that computes releases the GIL. Errors are the
-classes of `metis_node.errors`.
+Ethereum header of 21 fields (Prague). Everything that computes for long releases the GIL. Errors
+are the classes of `metis_node.errors`.
 """
 
 from collections.abc import Callable, Sequence
-from typing import final
+from typing import Literal, TypeAlias, final
 
 __all__ = [
+    "BftDriver",
     "Built",
     "CallResult",
     "Engine",
@@ -24,9 +25,12 @@ __all__ = [
     "keccak256",
     "keccak256_many",
     "ordered_trie_root",
+    "recover_signers",
+    "sign_digest",
     "trie_root",
     "verify_nodes",
     "verify_state",
+    "vote_digests",
 ]
 
 def keccak256(data: bytes) -> bytes: ...
@@ -385,3 +389,118 @@ def trie_root(changes: Sequence[tuple[bytes, bytes | None]]) -> bytes:
 
 def decode_log_positions(value: bytes) -> list[tuple[int, int]]:
     """A log-index value: (transaction index, log index within the block) ascending."""
+
+def sign_digest(secret: bytes, digest: bytes) -> bytes:
+    """65 bytes r, s, v over 32: secp256k1, RFC 6979, low s, v 27 or 28. ValueError on another
+    length or a secret that is no key."""
+
+def recover_signers(items: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
+    """Addresses behind (digest, signature), on all cores. None: another length, a v other than 27
+    or 28, a high s (the malleable twin), or nobody's."""
+
+def vote_digests(separator: bytes, votes: Sequence[tuple[int, int, int, bytes]]) -> list[bytes]:
+    """What `metis_node.codec.signing.vote_digest` gives for each (kind, height, round, hash), in
+    the domain of `separator`. OverflowError beyond uint8, uint64, uint32."""
+
+# What the driver wants done, in this order, before anything else comes in:
+#   ("new_round", round)            answer with new_round(round, proposer) at once
+#   ("propose", round, hash, pol)   sign, journal, feed back by proposal(), send; pol -1: fresh
+#   ("vote", kind, round, hash)     the same by vote(); kind 1 prevote, 2 precommit; None: nil
+#   ("timeout", kind, round)        arm; once per round and kind (0 propose, 1 prevote, 2 precommit)
+#   ("get_value", round)            build a block, then propose()
+#   ("decide", round, commit_round, hash)   the round we are in, that of the precommits
+_Output: TypeAlias = (
+    tuple[Literal["new_round", "get_value"], int]
+    | tuple[Literal["timeout"], int, int]
+    | tuple[Literal["propose"], int, bytes, int]
+    | tuple[Literal["vote"], int, int, bytes | None]
+    | tuple[Literal["decide"], int, int, bytes]
+)
+_Signed: TypeAlias = list[tuple[bytes, bytes]]
+# kind, round, hash, validator, signature
+_Vote: TypeAlias = tuple[int, int, bytes | None, bytes, bytes]
+# round, hash, pol, proposer, signature
+_Proposal: TypeAlias = tuple[int, bytes, int, bytes, bytes]
+
+@final
+class BftDriver:
+    """Tendermint on one height: Malachite's core driver, and guards for what it leaves to us.
+
+    A synchronous object without clock or I/O, made anew for each height. It checks no signature:
+    whoever feeds it has. Addresses have 20 bytes, hashes 32, signatures 65; None votes nil. Every
+    refusal is a `metis_node.errors.BftError`, made before the driver has seen anything, except
+    `poisoned`: then the driver failed, nothing more may be signed, and the journal is replayed
+    into a new one.
+    """
+
+    def __new__(cls, height: int, validators: Sequence[tuple[bytes, int]], me: bytes) -> BftDriver:
+        """`validators` in the order of the height with their power: 1 to 1,024, none without power,
+        together at most (2**64 - 1) // 3. `me` need not be one: then no votes come out."""
+    def new_round(self, round: int, proposer: bytes) -> list[_Output]:
+        """Open the round that is `owed`: 0 at first, later what a "new_round" output names."""
+    def propose(self, round: int, value: bytes) -> list[_Output]:
+        """The block that "get_value" asked for: once per round. Nothing happens in a past one."""
+    def proposal(
+        self,
+        round: int,
+        value: bytes,
+        pol_round: int,
+        proposer: bytes,
+        signature: bytes,
+        valid: bool,
+    ) -> list[_Output]:
+        """A proposal of whatever round, once its block's validity is known. Again with `valid`
+        once an invalid one has become valid; never the other way. Of a round's proposals two are
+        kept, and one more whose block has a quorum; others are dropped without a word."""
+    def vote(
+        self, kind: int, round: int, value: bytes | None, validator: bytes, signature: bytes
+    ) -> list[_Output]:
+        """A verified vote, our own included, of a round up to 100 ahead."""
+    def timeout(self, kind: int, round: int) -> list[_Output]:
+        """A timer ran out. Nothing happens unless it is of the current round and step."""
+    def polka_certificate(
+        self, round: int, value: bytes, signatures: Sequence[tuple[bytes, bytes]]
+    ) -> list[_Output]:
+        """Verified prevotes of more than 2/3 for a block, fed whole."""
+    def commit_certificate(
+        self, round: int, value: bytes, signatures: Sequence[tuple[bytes, bytes]]
+    ) -> list[_Output]:
+        """Verified precommits of more than 2/3 for a block. Without its proposal, one of a later
+        round opens that round."""
+    def round_votes(
+        self, round: int, votes: Sequence[tuple[int, bytes | None, bytes, bytes]]
+    ) -> list[_Output]:
+        """The verified votes (kind, hash, validator, signature) of a round certificate, of more
+        than 1/3, of a round however far ahead."""
+    def sync_decision(self, round: int, value: bytes, proposer: bytes) -> list[_Output]:
+        """Decide a valid block that came with the commit certificate fed before."""
+    height: int
+    round: int  # -1 before the first
+    step: str  # unstarted, propose, prevote, precommit, commit
+    proposer: bytes | None
+    locked: tuple[int, bytes] | None  # round, hash
+    valid: tuple[int, bytes] | None
+    decided: tuple[int, bytes] | None  # the round of the precommits
+    owed: int | None  # the round that new_round must open before anything else
+    poisoned: bool
+    def precommits(self, round: int, value: bytes) -> _Signed:
+        """(validator, signature) for a block, those of a fed certificate included, in the order of
+        the validators."""
+    def prevotes(self, round: int, value: bytes) -> _Signed: ...
+    def polka(self, round: int, value: bytes) -> _Signed | None:
+        """The prevotes, if they are of more than 2/3."""
+    def round_certificate(
+        self,
+    ) -> tuple[int, int, str, list[tuple[int, bytes | None, bytes, bytes]]] | None:
+        """What justifies a round: the round entered, that of the votes, "skip" (more than 1/3) or
+        "precommit" (more than 2/3), and the votes. Of use only if the round entered is ours."""
+    def take_evidence(
+        self,
+    ) -> list[
+        tuple[Literal["vote"], _Vote, _Vote] | tuple[Literal["proposal"], _Proposal, _Proposal]
+    ]:
+        """("vote" | "proposal", first, second) since the last call: one pair per validator, round
+        and kind of vote. Two proposals of one block that differ in `pol_round` are a pair too."""
+    def has_vote(self, kind: int, round: int, value: bytes | None, validator: bytes) -> bool: ...
+    def dump(self) -> dict[str, object]:
+        """The whole state in plain values: equal states give equal dumps."""

@@ -7,6 +7,7 @@
     │   ├── InvalidRequest       a JSON-RPC parameter or an execution request
     │   ├── InvalidBatch         batch data on L1 that does not decode
     │   └── InvalidConfig        configuration, genesis file or key file
+    ├── BftError           an input that the agreement's driver was kept from; see its `kind`
     ├── Temporary          nobody did: try again with back-off
     └── Fatal              the operator must act: stop, and say what to do
         ├── CorruptStore
@@ -66,6 +67,18 @@ class InvalidBatch(Invalid):
 
 class InvalidConfig(Invalid):
     """A configuration, genesis or key file with a wrong key or value."""
+
+
+class BftError(MetisError):
+    """An input that `_native.BftDriver` refused before its driver saw it, or a driver that failed.
+
+    `kind` is stable: `argument`, `validators`, `unknown_validator`, `order`, `proposer`, `twice`,
+    `validity`, `window`, `certificate`; after `poisoned` the object is of no more use.
+    """
+
+    def __init__(self, message: str, kind: str, **facts: object) -> None:
+        super().__init__(message, **facts)
+        self.kind = kind
 
 
 class Temporary(MetisError):

@@ -26,6 +26,11 @@ pub enum Error {
     /// Reading or preparing state failed.
     State(StateError),
     Fatal(String),
+    /// An input that the driver of the agreement was kept from, or a driver that failed.
+    Bft {
+        kind: &'static str,
+        message: String,
+    },
     /// A panic or a broken promise inside this crate.
     Internal(String),
     /// Raised by a Python callback; goes back unchanged.
@@ -55,9 +60,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidTransaction { message, .. } | Self::InvalidRequest { message, .. } => {
-                f.write_str(message)
-            }
+            Self::InvalidTransaction { message, .. }
+            | Self::InvalidRequest { message, .. }
+            | Self::Bft { message, .. } => f.write_str(message),
             Self::InvalidBlock(m) | Self::InvalidConfig(m) | Self::Fatal(m) | Self::Internal(m) => {
                 f.write_str(m)
             }
@@ -106,6 +111,11 @@ fn to_python(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             facts.set_item("code", code)?;
             facts.set_item("data", data)?;
             instance(py, "InvalidRequest", &message, Some(&facts))
+        }
+        Error::Bft { kind, message } => {
+            let facts = PyDict::new(py);
+            facts.set_item("kind", kind)?;
+            instance(py, "BftError", &message, Some(&facts))
         }
         Error::InvalidBlock(m) => instance(py, "InvalidBlock", &m, None),
         Error::InvalidConfig(m) => instance(py, "InvalidConfig", &m, None),

@@ -1,6 +1,7 @@
-//! `metis_node._native`: EVM execution, state trie, hashing, signature recovery. See `_native.pyi`.
+//! `metis_node._native`: EVM execution, state trie, hashing, signatures, agreement. See `_native.pyi`.
 
 mod allocator;
+pub mod bft;
 pub mod blocks;
 pub mod calls;
 pub mod convert;
@@ -14,6 +15,7 @@ pub mod hashing;
 pub mod header;
 pub mod kv;
 pub mod records;
+pub mod signatures;
 pub mod state;
 pub mod system;
 pub mod transaction;
@@ -46,5 +48,9 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(verification::verify_nodes, m)?)?;
     m.add_function(wrap_pyfunction!(trie::python::trie_root, m)?)?;
     m.add_class::<calls::methods::CallResult>()?;
+    m.add_class::<bft::BftDriver>()?;
+    m.add_function(wrap_pyfunction!(signatures::sign_digest, m)?)?;
+    m.add_function(wrap_pyfunction!(signatures::recover_signers, m)?)?;
+    m.add_function(wrap_pyfunction!(signatures::vote_digests, m)?)?;
     Ok(())
 }
