@@ -211,9 +211,9 @@ class Engine:
     further back raises InvalidRequest(code=-32000, "required historical state unavailable ...").
 
     rules_json: {"chain_id": int, "forks": [{"timestamp": int, "name": "cancun" | "prague" | ...},
-    ...], "system_transactions": bool, "blobs": bool, "max_block_bytes": int,
-    "base_fee_max_change_denominator": int, "elasticity_multiplier": int}. Older fork names
-    ("frontier" ... "shanghai") are taken too, for official fixtures.
+    ...], "system_transactions": bool, "system_must_succeed"?: bool, "blobs": bool,
+    "max_block_bytes": int, "base_fee_max_change_denominator": int, "elasticity_multiplier": int}.
+    Older fork names ("frontier" ... "shanghai") are taken too, for official fixtures.
     get_many: reads from the committed store; called with the GIL held, from any thread.
     """
 
@@ -248,6 +248,7 @@ class Engine:
         mix hash (randomness), base fee and parent beacon block root are taken from it, the rest is
         computed. strict: the first refused candidate raises InvalidBlock (derivation).
         deadline_ms counts from the call; work stops between two transactions.
+        Fatal where a system transaction fails that must not, unless strict.
         """
     def verify(self, header: bytes, transactions: Sequence[bytes | Transaction]) -> Prepared:
         """Execute a sealed block on the head from committed state. InvalidBlock names a difference.

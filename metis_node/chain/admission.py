@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from metis_node.codec.sequencer_transactions import ORDINARY_BLOCK_GAS
 from metis_node.errors import InvalidTransaction
 from metis_node.execution.fees import BLOB_SCHEDULES, MAX_TRANSACTION_GAS, fork_at, is_osaka
 from metis_node.types.rules import ChainRules
@@ -24,7 +25,7 @@ SET_CODE_TYPE = 4
 class AdmissionRules:
     """What a transaction is held against apart from its sender's account."""
 
-    gas_limit: int
+    gas_limit: int  # what a block has for one transaction at most
     max_bytes: int
     osaka: bool  # EIP-7825 cap on gas
     blobs: bool
@@ -36,8 +37,9 @@ class AdmissionRules:
         """Rules for blocks at `timestamp` (seconds)."""
         osaka = is_osaka(rules, timestamp)
         of_block = BLOB_SCHEDULES[fork_at(rules, timestamp)].maximum
+        system = ORDINARY_BLOCK_GAS if rules.consensus is not None else 0
         return cls(
-            gas_limit=rules.gas_limit,
+            gas_limit=rules.gas_limit - system,
             max_bytes=min(MAX_TRANSACTION_BYTES, rules.max_block_bytes),
             osaka=osaka,
             blobs=rules.blobs,

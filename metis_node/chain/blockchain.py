@@ -15,6 +15,7 @@ from metis_node.codec.headers import open_sealed
 from metis_node.errors import InvalidBlock, InvalidConfig
 from metis_node.execution.engine import DEFAULT_CACHE_BYTES, HISTORY_BLOCKS, Engine, new_engine
 from metis_node.execution.genesis import Genesis, genesis_header, parse_genesis
+from metis_node.staking.epochs import EpochWindow
 from metis_node.storage.kv import KeyValueStore
 from metis_node.types.blocks import SealedHeader
 from metis_node.types.rules import ChainRules
@@ -127,15 +128,20 @@ class Blockchain:
         )
 
     def import_block(
-        self, header_rlp: bytes, transactions: Sequence[bytes | Transaction]
+        self,
+        header_rlp: bytes,
+        transactions: Sequence[bytes | Transaction],
+        window: EpochWindow | None = None,
     ) -> Imported:
         """Verify a sealed block on the head, write it, make it the head. Execution thread only.
+
+        `window`: of the block, on a chain with validators (`EpochSource.window_of`).
 
         Raises InvalidBlock and changes nothing where a rule is broken. An error of the store leaves
         head and state as they were.
         """
         sealed = open_sealed(header_rlp)
-        self.check(sealed, transactions)
+        self.check(sealed, transactions, window)
         prepared = self.engine.verify(header_rlp, transactions)
         if prepared.hash != sealed.hash:
             raise InvalidBlock("the engine verified another header than the one given")
@@ -144,10 +150,15 @@ class Blockchain:
         self.head = sealed
         return Imported(sealed=sealed, prepared=prepared)
 
-    def check(self, sealed: SealedHeader, transactions: Sequence[bytes | Transaction]) -> None:
+    def check(
+        self,
+        sealed: SealedHeader,
+        transactions: Sequence[bytes | Transaction],
+        window: EpochWindow | None = None,
+    ) -> None:
         """All rules on a block that need no execution. Raises InvalidBlock."""
-        header_rules.check_header(self.head, sealed, self.rules)
-        header_rules.check_body(self.head.header, sealed.header, transactions, self.rules)
+        header_rules.check_header(self.head, sealed, self.rules, window)
+        header_rules.check_body(self.head.header, sealed.header, transactions, self.rules, window)
 
     def set_safe(self, number: int) -> None:
         """Move the safe head. It never passes the head and never goes back."""

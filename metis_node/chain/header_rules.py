@@ -1,7 +1,8 @@
 """The rules on a block that need no execution: its header against its parent's, and its frame.
 
 What execution decides (roots, bloom, gas used) is checked by `Engine.verify`. Rules depend on the
-two headers and the transactions alone, never on a clock.
+two headers, the transactions and the epoch alone, never on a clock. On a chain with validators the
+caller gives the `EpochWindow` of the block; what is held against it is in `sequencing_rules.py`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from metis_node.chain.sequencing_rules import check_builder, check_records
+from metis_node.codec.deposits import is_deposit
 from metis_node.codec.extra_data import decode_extra_data, header_time_ms
-from metis_node.codec.system_transaction import TYPE as SYSTEM_TYPE
 from metis_node.codec.system_transaction import decode_system_transaction
 from metis_node.errors import InvalidBlock
 from metis_node.execution.fees import (
@@ -20,6 +22,7 @@ from metis_node.execution.fees import (
     next_base_fee,
     next_excess_blob_gas,
 )
+from metis_node.staking.epochs import EpochWindow
 from metis_node.types.blocks import ExtraData, Header, SealedHeader
 from metis_node.types.l1 import L1Origin
 from metis_node.types.primitives import EMPTY_OMMERS_HASH, EMPTY_REQUESTS_HASH, EMPTY_TRIE_ROOT
@@ -32,7 +35,12 @@ MAX_EXTRA_DATA_BYTES = 32  # yellow paper
 NO_NONCE = bytes(8)
 
 
-def check_header(parent: SealedHeader, sealed: SealedHeader, rules: ChainRules) -> None:
+def check_header(
+    parent: SealedHeader,
+    sealed: SealedHeader,
+    rules: ChainRules,
+    window: EpochWindow | None = None,
+) -> None:
     """Raises InvalidBlock naming the field, what it is and what it had to be."""
     header, before = sealed.header, parent.header
     _expect("number", header.number, before.number + 1)
@@ -45,15 +53,20 @@ def check_header(parent: SealedHeader, sealed: SealedHeader, rules: ChainRules) 
     _check_blob_gas(before, header, rules)
     if rules.system_transactions:
         _check_extra_data(before, header)
+        _check_sequencing(header, rules, window)
         _check_time(before, header, rules)
     else:
         _check_free_header(before, header)
 
 
 def check_body(
-    parent: Header, header: Header, transactions: Sequence[bytes | Transaction], rules: ChainRules
+    parent: Header,
+    header: Header,
+    transactions: Sequence[bytes | Transaction],
+    rules: ChainRules,
+    window: EpochWindow | None = None,
 ) -> None:
-    """Size, and the system transaction against header and parent. Raises InvalidBlock."""
+    """Size, and the system transactions against header, parent and epoch. Raises InvalidBlock."""
     size = sum([len(tx) if isinstance(tx, bytes) else tx.size for tx in transactions])
     if size > rules.max_block_bytes:
         raise InvalidBlock(
@@ -65,8 +78,11 @@ def check_body(
             raise InvalidBlock("the block lacks its system transaction")
         check_origin(parent, header, _origin_of(transactions[0], header.number), rules)
         rest = transactions[1:]
+        assert (window is None) == (rules.consensus is None)
+        if window is not None:
+            rest = transactions[check_records(header, _raw(transactions[:3]), window) :]
     for tx in rest:
-        if isinstance(tx, bytes) and tx[:1] == bytes((SYSTEM_TYPE,)):
+        if isinstance(tx, bytes) and is_deposit(tx):
             raise InvalidBlock("the block has a system transaction where none may stand")
 
 
@@ -93,8 +109,11 @@ def earliest_time_ms(parent: Header, rules: ChainRules) -> int:
 
 
 def _origin_of(transaction: bytes | Transaction, number: int) -> L1Origin:
-    raw = transaction if isinstance(transaction, bytes) else transaction.raw
-    return decode_system_transaction(raw, number)
+    return decode_system_transaction(_raw([transaction])[0], number)
+
+
+def _raw(transactions: Sequence[bytes | Transaction]) -> list[bytes]:
+    return [tx if isinstance(tx, bytes) else tx.raw for tx in transactions]
 
 
 def _check_constants(header: Header) -> None:
@@ -121,16 +140,25 @@ def _check_blob_gas(parent: Header, header: Header, rules: ChainRules) -> None:
 
 
 def _check_extra_data(parent: Header, header: Header) -> None:
-    """Layout, and what may not go back. Epochs and builders do not exist on this chain yet."""
+    """Layout, and what may not go back."""
     extra, before = decode_extra_data(header.extra_data), decode_extra_data(parent.extra_data)
+    if extra.origin_number < before.origin_number:
+        raise InvalidBlock(
+            f"L1 origin {extra.origin_number} is behind the parent's {before.origin_number}"
+        )
+
+
+def _check_sequencing(header: Header, rules: ChainRules, window: EpochWindow | None) -> None:
+    """Epoch and builder, on a chain that has them."""
+    if window is not None:
+        check_builder(header, window)
+        return
+    assert rules.consensus is None, "the caller knows the epoch of a chain with validators"
+    extra = decode_extra_data(header.extra_data)
     expected = ExtraData(origin_number=extra.origin_number, milliseconds=extra.milliseconds)
     if extra != expected:
         raise InvalidBlock(
             "extraData names an epoch, builder or stake block on a chain with one sequencer"
-        )
-    if extra.origin_number < before.origin_number:
-        raise InvalidBlock(
-            f"L1 origin {extra.origin_number} is behind the parent's {before.origin_number}"
         )
 
 

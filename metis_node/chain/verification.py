@@ -22,8 +22,10 @@ from metis_node._native import (
 )
 from metis_node.chain import block_store, header_rules
 from metis_node.codec.hashes import keccak256
+from metis_node.codec.sequencer_transactions import opening_of
 from metis_node.errors import CorruptStore, InvalidBlock, MetisError
 from metis_node.execution.genesis import parse_genesis
+from metis_node.staking.epochs import EpochWindow, epoch_of_opening
 from metis_node.storage.kv import Reader
 from metis_node.storage.tables import (
     ACCOUNT_TRIE,
@@ -91,6 +93,7 @@ class _Walk:
         self._report = report
         self._progress = progress
         self._log_entries = 0
+        self._window: EpochWindow | None = None  # on a chain with validators
 
     def run(self) -> None:
         canonical = block_store.read_genesis(self._store)
@@ -137,8 +140,10 @@ class _Walk:
         raws = [record.raw for record in records]
         try:
             if parent is not None:
-                header_rules.check_header(parent, sealed, rules)
-                header_rules.check_body(parent.header, header, raws, rules)
+                if rules.consensus is not None:
+                    self._window = _window_after(self._window, number, raws)
+                header_rules.check_header(parent, sealed, rules, self._window)
+                header_rules.check_body(parent.header, header, raws, rules, self._window)
         except InvalidBlock as error:
             self._report.note(f"block {number}: {error.message}")
         self._expect(number, "transactions root", ordered_trie_root(raws), header.transactions_root)
@@ -230,6 +235,25 @@ class _Walk:
             return chunk or None
 
         return following
+
+
+def _window_after(
+    window: EpochWindow | None, number: int, raws: Sequence[bytes]
+) -> EpochWindow | None:
+    """The epochs that a block is held against: what the first block of each says of it. Whether
+    stake decided it so was checked when the block was imported."""
+    if window is not None and number <= window.current.end:
+        return window
+    opening = opening_of(raws, number)
+    if opening is None:
+        raise InvalidBlock("an epoch begins here, and the block does not open it")
+    following = 0 if window is None else window.current.number + 1
+    if opening.epoch != following:
+        raise InvalidBlock(f"the block opens epoch {opening.epoch}, expected {following}")
+    return EpochWindow(
+        current=epoch_of_opening(opening, start=number),
+        previous=window.current if window is not None else None,
+    )
 
 
 def _log_positions(

@@ -1,4 +1,4 @@
-"""What a builder fixes before execution: the header template and the system transaction."""
+"""What a builder fixes before execution: the header template and the system transactions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from metis_node.codec.extra_data import encode_extra_data
 from metis_node.codec.hashes import keccak256
 from metis_node.codec.headers import encode_header
+from metis_node.codec.sequencer_transactions import system_transactions
 from metis_node.codec.system_transaction import encode_system_transaction
 from metis_node.execution.fees import next_base_fee, next_excess_blob_gas
 from metis_node.types.blocks import ExtraData, Header, SealedHeader
+from metis_node.types.epochs import SequencingRecord
 from metis_node.types.l1 import L1Origin
 from metis_node.types.primitives import (
     EMPTY_OMMERS_HASH,
@@ -39,12 +41,22 @@ def l2_template(
     time_ms: int,
     origin: L1Origin,
     beneficiary: Address,
+    record: SequencingRecord | None = None,
 ) -> BlockTemplate:
     """The next block of a chain whose blocks name an L1 origin. Every field but the beneficiary and
-    the time is derived from parent and origin."""
+    the time is derived from parent, origin and record.
+
+    `record`: of a chain with validators, as `EpochWindow.record` makes it; None: of another."""
+    assert (record is None) == (rules.consensus is None)
     number = parent.header.number + 1
     seconds, milliseconds = divmod(time_ms, 1000)
-    extra = ExtraData(origin_number=origin.number, milliseconds=milliseconds)
+    extra = ExtraData(
+        epoch=record.epoch if record is not None else 0,
+        builder_index=record.place if record is not None else 0,
+        origin_number=origin.number,
+        stake_block=record.stake_block if record is not None else 0,
+        milliseconds=milliseconds,
+    )
     header = _header(
         parent,
         rules,
@@ -58,7 +70,11 @@ def l2_template(
         number=number,
         header=encode_header(header),
         base_fee=header.base_fee_per_gas,
-        system=(encode_system_transaction(origin, number),),
+        system=(
+            system_transactions(origin, record, number)
+            if record is not None
+            else (encode_system_transaction(origin, number),)
+        ),
     )
 
 

@@ -11,7 +11,9 @@ from metis_node.chain.admission import AdmissionRules
 from metis_node.chain.blockchain import Blockchain, Imported
 from metis_node.chain.mempool import Mempool
 from metis_node.engine.heads import Heads
+from metis_node.engine.ports import EpochSource
 from metis_node.errors import Temporary
+from metis_node.staking.epochs import EpochWindow
 
 if TYPE_CHECKING:
     from metis_node._native import Transaction
@@ -23,8 +25,19 @@ T = TypeVar("T")
 class Committer:
     """Imports blocks one at a time on its thread, then tells mempool and feeds on the loop."""
 
-    def __init__(self, *, blockchain: Blockchain, mempool: Mempool | None, heads: Heads) -> None:
+    def __init__(
+        self,
+        *,
+        blockchain: Blockchain,
+        mempool: Mempool | None,
+        heads: Heads,
+        epochs: EpochSource | None = None,
+    ) -> None:
+        """`epochs` on a chain with validators, and only there."""
+        if (epochs is None) != (blockchain.rules.consensus is None):
+            raise ValueError("a chain with validators, and no other, needs a source of epochs")
         self.blockchain = blockchain
+        self.epochs = epochs
         self.heads = heads
         self._mempool = mempool
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="execution")
@@ -33,15 +46,21 @@ class Committer:
         self._closed = False
 
     async def commit_block(
-        self, header_rlp: bytes, transactions: Sequence[bytes | Transaction]
+        self,
+        header_rlp: bytes,
+        transactions: Sequence[bytes | Transaction],
+        *,
+        window: EpochWindow | None = None,
     ) -> Imported:
         """Import on the execution thread; when this returns, mempool and feeds know of the block.
 
-        Raises InvalidBlock (nothing changed) and whatever the store raises. A cancelled caller does
-        not tear it: a block that was written is also announced.
+        `window`: the epoch to hold the block against instead of the one that `epochs` tells.
+        Raises InvalidBlock (nothing changed), Temporary where the block's epoch is not decided yet,
+        and whatever the store raises. A cancelled caller does not tear it: a block that was written
+        is also announced.
         """
         self._check_open()
-        commit = asyncio.ensure_future(self._commit(header_rlp, tuple(transactions)))
+        commit = asyncio.ensure_future(self._commit(header_rlp, tuple(transactions), window))
         self._commits.add(commit)
         commit.add_done_callback(self._commits.discard)
         return await asyncio.shield(commit)
@@ -65,17 +84,34 @@ class Committer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     async def _commit(
-        self, header_rlp: bytes, transactions: tuple[bytes | Transaction, ...]
+        self,
+        header_rlp: bytes,
+        transactions: tuple[bytes | Transaction, ...],
+        window: EpochWindow | None,
     ) -> Imported:
         async with self._turn:
+            window = window if window is not None else self._next_window()
             imported = await self._run(
-                lambda: self.blockchain.import_block(header_rlp, transactions)
+                lambda: self.blockchain.import_block(header_rlp, transactions, window)
             )
             if self._mempool is not None:
                 self._mempool.on_block(imported)
                 self._follow_forks(self._mempool, imported)
             self.heads.publish(imported)
             return imported
+
+    def _next_window(self) -> EpochWindow | None:
+        """Of the block after the head; None on a chain without validators."""
+        if self.epochs is None:
+            return None
+        number = self.blockchain.head.number + 1
+        window = self.epochs.window_of(number)
+        if window is None:
+            raise Temporary(
+                f"the epoch of block {number} is not decided: the L1 blocks that decide it are not "
+                "read yet"
+            )
+        return window
 
     def _follow_forks(self, mempool: Mempool, imported: Imported) -> None:
         """Admission by the rules of the next block."""

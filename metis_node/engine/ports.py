@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from metis_node.staking.epochs import Epoch, EpochWindow
 from metis_node.types.l1 import L1Origin
 
 
@@ -27,6 +28,34 @@ class Leadership(Protocol):
 
     async def changed(self) -> None:
         """Return when `is_proposer` may answer differently than it last did."""
+        ...
+
+
+class EpochSource(Protocol):
+    """The epochs of a chain with validators. `chain_epochs.ChainEpochs` is the one implementation;
+    to be asked on the event loop. What was decided once never changes."""
+
+    def epoch(self, number: int) -> Epoch | None:
+        """None where it is not decided yet: before the last block of the epoch before it, or while
+        this node has not read enough of L1."""
+        ...
+
+    def epoch_of(self, height: int) -> Epoch | None:
+        """The epoch of a block; None where it is not decided yet."""
+        ...
+
+    def window_of(self, height: int) -> EpochWindow | None:
+        """`epoch_of` with the epoch before it: what `Blockchain.check`, `import_block` and, by
+        `EpochWindow.record`, the template of a block need."""
+        ...
+
+
+class EpochPlan(Protocol):
+    """Epochs as far as stake, randomness and block times decide them: before participation.
+    `staking.static_epochs.StaticEpochs`, or `epoch_book.EpochBook` for a staked set."""
+
+    def epoch(self, number: int) -> Epoch | None:
+        """None where it is not decided yet. Raises Temporary where it takes longer to tell."""
         ...
 
 

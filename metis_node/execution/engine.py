@@ -41,6 +41,7 @@ def engine_rules(rules: ChainRules) -> dict[str, Any]:
         "chain_id": rules.chain_id,
         "forks": [{"timestamp": fork.timestamp, "name": fork.name} for fork in rules.forks],
         "system_transactions": rules.system_transactions,
+        "system_must_succeed": rules.consensus is not None,
         "blobs": rules.blobs,
         "max_block_bytes": rules.max_block_bytes,
         "base_fee_max_change_denominator": rules.base_fee_max_change_denominator,

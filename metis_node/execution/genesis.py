@@ -4,8 +4,11 @@
      "l1"?: {"number", "hash", "timestamp", "base_fee_per_gas", "blob_base_fee", "prev_randao"},
      "alloc": {"0xaddress": {"balance", "nonce"?, "code"?, "storage"?}}}
 
-The contracts that the protocol itself calls are merged into the first state: EIP-2935, EIP-4788
-and, where blocks open with a system transaction, the predeploy `L1Block`.
+`rules.consensus` makes it a chain with validators (`genesis_consensus.py`).
+
+The contracts that the protocol itself calls are merged into the first state: EIP-2935, EIP-4788,
+where blocks open with a system transaction the predeploy `L1Block`, and where validators agree on
+them the predeploy `SequencerSet`.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ import orjson
 
 from metis_node.codec.extra_data import encode_extra_data
 from metis_node.codec.headers import encode_header
+from metis_node.codec.sequencer_transactions import SEQUENCER_SET
 from metis_node.codec.system_transaction import L1_BLOCK
 from metis_node.errors import InvalidConfig
 from metis_node.execution import json_fields as read
+from metis_node.execution.genesis_consensus import check_consensus, consensus_rules
 from metis_node.types.blocks import ExtraData, Header
 from metis_node.types.l1 import L1Origin
 from metis_node.types.primitives import (
@@ -32,7 +37,7 @@ from metis_node.types.primitives import (
     ZERO_ADDRESS,
     ZERO_HASH,
 )
-from metis_node.types.rules import ChainRules, Fork
+from metis_node.types.rules import ChainRules, Fork, StakedSet
 
 INITIAL_BASE_FEE = 10**9  # wei, EIP-1559
 KNOWN_FORKS = ("cancun", "prague", "osaka")
@@ -134,9 +139,9 @@ def genesis_header(genesis: Genesis) -> bytes:
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _l1_block_code() -> str:
-    path = resources.files("metis_node.execution") / "predeploys" / "L1Block.json"
+@functools.lru_cache(maxsize=2)
+def _predeploy_code(name: str) -> str:
+    path = resources.files("metis_node.execution") / "predeploys" / f"{name}.json"
     return str(orjson.loads(path.read_bytes())["deployedBytecode"])
 
 
@@ -144,7 +149,9 @@ def protocol_contracts(rules: ChainRules) -> dict[str, dict[str, str]]:
     """Accounts that every chain of these rules has from the start."""
     contracts = {HISTORY_STORAGE: HISTORY_STORAGE_CODE, BEACON_ROOTS: BEACON_ROOTS_CODE}
     if rules.system_transactions:
-        contracts["0x" + L1_BLOCK.hex()] = _l1_block_code()
+        contracts["0x" + L1_BLOCK.hex()] = _predeploy_code("L1Block")
+    if rules.consensus is not None:
+        contracts["0x" + SEQUENCER_SET.hex()] = _predeploy_code("SequencerSet")
     return {
         address: {"balance": "0x0", "nonce": "0x1", "code": code}
         for address, code in contracts.items()
@@ -163,6 +170,7 @@ def _rules(value: object) -> ChainRules:
     rules = ChainRules(**parsed)
     if rules.batch_submitter is None and rules.batch_inbox is not None:
         raise InvalidConfig("genesis: rules.batch_submitter is missing beside rules.batch_inbox")
+    check_consensus(rules)
     return rules
 
 
@@ -174,6 +182,8 @@ def _rule(name: str, value: object) -> Any:
         return read.boolean(value, path)
     if name in ("batch_inbox", "batch_submitter"):
         return None if value is None else read.address(value, path)
+    if name == "consensus":
+        return None if value is None else consensus_rules(value, path)
     low, high = _BOUNDS.get(name, (0, (1 << 64) - 1))
     return read.integer(value, path, low=low, high=high)
 
@@ -220,6 +230,7 @@ def _forks(value: object) -> tuple[Fork, ...]:
 def _origin(value: object, rules: ChainRules, timestamp: int) -> L1Origin:
     """Origin of block 0. Left out: block `rules.l1_start` of an L1 nobody has asked yet."""
     if value is None:
+        _refuse_unknown_start(rules)
         return L1Origin(
             number=rules.l1_start,
             hash=ZERO_HASH,
@@ -245,6 +256,14 @@ def _origin(value: object, rules: ChainRules, timestamp: int) -> L1Origin:
             f"genesis: l1.number {origin.number} differs from rules.l1_start {rules.l1_start}"
         )
     return origin
+
+
+def _refuse_unknown_start(rules: ChainRules) -> None:
+    if rules.consensus is not None and isinstance(rules.consensus.source, StakedSet):
+        raise InvalidConfig(
+            "genesis: l1 is missing: the first epoch takes its validators and its randomness from "
+            "the L1 block that it names"
+        )
 
 
 def _alloc(value: object) -> dict[str, dict[str, Any]]:

@@ -21,6 +21,7 @@ from metis_node.chain.local_journal import LocalJournal
 from metis_node.chain.log_index import LogLimits
 from metis_node.chain.mempool import Mempool, MempoolLimits
 from metis_node.chain.queries import Queries
+from metis_node.engine.chain_epochs import ChainEpochs, chain_epochs
 from metis_node.engine.clock import SystemClock
 from metis_node.engine.committer import Committer
 from metis_node.engine.heads import Heads, PendingTransactions
@@ -62,6 +63,7 @@ class ChainParts:
     readers: ThreadPoolExecutor
     clock: SystemClock
     telemetry: Telemetry
+    epochs: ChainEpochs | None  # of a chain with validators
 
 
 def database_dir(data_dir: Path) -> Path:
@@ -136,7 +138,8 @@ async def chain_parts(
     heads, pending = Heads(), PendingTransactions()
     mempool = Mempool(_admission_rules(blockchain, config), limits=_mempool_limits(config))
     mempool.on_pending = pending.push
-    committer = Committer(blockchain=blockchain, mempool=mempool, heads=heads)
+    epochs = chain_epochs(blockchain)
+    committer = Committer(blockchain=blockchain, mempool=mempool, heads=heads, epochs=epochs)
     feed = intake(blockchain, mempool)
     readers = ThreadPoolExecutor(max_workers=READER_THREADS, thread_name_prefix="reader")
     heads.subscribe(telemetry.on_block)
@@ -153,6 +156,7 @@ async def chain_parts(
             readers=readers,
             clock=SystemClock(),
             telemetry=telemetry,
+            epochs=epochs,
         )
     finally:
         await committer.aclose()

@@ -11,19 +11,23 @@ from dataclasses import dataclass
 
 from metis_node.codec.hashes import keccak256
 from metis_node.staking.seeds import EpochAnchors, epoch_seed
-from metis_node.staking.validators import Validator
-from metis_node.types.primitives import Hash32
+from metis_node.types.epochs import EpochOpening, SequencingRecord, Validator
+from metis_node.types.primitives import ZERO_HASH, Hash32
 
 FIRST_EPOCH_START = 1  # block 0 is the genesis file's, nobody's turn
 DEFAULT_LENGTH = 200
 MIN_LENGTH = 64
 MAX_LENGTH = 86_400
 LEAST_WITNESSES = 2  # other builders without whom nobody is called absent
+FIRST_VERSION = 1  # of the signing domain
+LATE_HEIGHTS = 8  # votes of the last so many heights may be recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """`order` has the elected first, then the backups; empty where there never was a set."""
+    """`order` has the elected first, then the backups; empty where there never was a set.
+
+    Seed block and seed are 0 where they are not known: only the chain told of the epoch."""
 
     number: int
     start: int
@@ -38,6 +42,17 @@ class Epoch:
     def end(self) -> int:
         """The last block."""
         return self.start + self.length - 1
+
+    @property
+    def opening(self) -> EpochOpening:
+        """What its first block says of it."""
+        return EpochOpening(
+            epoch=self.number,
+            length=self.length,
+            stake_block=self.stake_block,
+            version=FIRST_VERSION,
+            order=self.order,
+        )
 
     @property
     def total_power(self) -> int:
@@ -62,6 +77,61 @@ class Epoch:
             if validator.sequencer_id == sequencer_id:
                 return index
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochWindow:
+    """The epochs whose orders a block names: its own, and the one before it, of which votes may be
+    late. `previous` is None for the first epoch."""
+
+    current: Epoch
+    previous: Epoch | None
+
+    @property
+    def seats(self) -> int:
+        """Places of the bigger one."""
+        return max(len(epoch.order) for epoch in (self.current, self.previous) if epoch is not None)
+
+    def recordable(self, height: int) -> int:
+        """How many heights below a block its record may name: those of the last 8, from block 1."""
+        return min(LATE_HEIGHTS, height - FIRST_EPOCH_START)
+
+    def order_at(self, height: int) -> tuple[Validator, ...]:
+        """The places that votes for a height are counted by."""
+        if height >= self.current.start:
+            return self.current.order
+        assert self.previous is not None
+        return self.previous.order
+
+    def record(
+        self, height: int, *, place: int, participation: tuple[int, ...] = ()
+    ) -> SequencingRecord:
+        """What the block of a height says, built by `place`. Zeros at the end of `participation`
+        are left out (K4)."""
+        while participation and not participation[-1]:
+            participation = participation[:-1]
+        current = self.current
+        return SequencingRecord(
+            epoch=current.number,
+            stake_block=current.stake_block,
+            place=place,
+            seats=self.seats,
+            participation=participation,
+            opening=current.opening if height == current.start else None,
+        )
+
+
+def epoch_of_opening(opening: EpochOpening, *, start: int) -> Epoch:
+    """The epoch that a block opened, as far as the chain tells it: without its randomness."""
+    return Epoch(
+        number=opening.epoch,
+        start=start,
+        length=opening.length,
+        stake_block=opening.stake_block,
+        seed_block=0,
+        seed=ZERO_HASH,
+        order=opening.order,
+    )
 
 
 def epoch_length(parameter: int | None) -> int:
@@ -138,6 +208,19 @@ def absent_validators(
         ):
             absent.add(validator.sequencer_id)
     return frozenset(absent)
+
+
+def absent_by_record(
+    validators: Sequence[Validator], *, builders: Set[int], named: Set[int]
+) -> frozenset[int]:
+    """E4 from what `SequencerSet` keeps: who built a block of e-2 and e-1, and whom a record in the
+    block of another names, by id."""
+    return frozenset(
+        validator.sequencer_id
+        for validator in validators
+        if validator.sequencer_id not in named
+        and len(builders - {validator.sequencer_id}) >= LEAST_WITNESSES
+    )
 
 
 def absent_last(order: tuple[Validator, ...], absent: Set[int]) -> tuple[Validator, ...]:

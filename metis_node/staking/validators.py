@@ -5,16 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from metis_node.staking.facts import Status
+from metis_node.types.epochs import Validator
 from metis_node.types.primitives import Address
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validator:
-    """A sequencer with power."""
-
-    sequencer_id: int
-    signer: Address
-    power: int  # gwei of stake, above zero
+__all__ = ["Sequencer", "Validator"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

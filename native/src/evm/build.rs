@@ -63,7 +63,8 @@ pub fn build(
     };
     let mut broken = BTreeMap::new();
     loop {
-        let mut executor = begin(chain, &template, system, candidates)?;
+        let mut executor = begin(chain, &template, system, candidates)
+            .map_err(|e| unbuildable(chain, e, limits))?;
         match fill_block(&mut executor, candidates, &broken, limits) {
             Ok(choice) => return seal_block(chain, template, executor, choice),
             Err(Stop::Broken(index, message)) if broken.len() < MAX_BROKEN => {
@@ -88,6 +89,18 @@ fn begin(
         executor.system(raw.clone(), &SystemTransaction::decode(raw)?)?;
     }
     Ok(executor)
+}
+
+/// What a block opens with is the builder's own: nothing that it could leave out is to blame.
+fn unbuildable(chain: Chain<'_>, error: Error, limits: &Limits) -> Error {
+    match error {
+        Error::InvalidBlock(reason) if chain.rules.system_must_succeed && !limits.strict => {
+            Error::Fatal(format!(
+                "no block can be built: {reason}; this is a fault of the node, please report it"
+            ))
+        }
+        other => other,
+    }
 }
 
 fn seal_block(

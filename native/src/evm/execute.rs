@@ -65,6 +65,15 @@ fn fatal(error: ExecutionError<BlockState>) -> Error {
     }
 }
 
+/// Why an execution ended without success.
+fn failure(result: &ExecutionResult) -> String {
+    match result {
+        ExecutionResult::Success { .. } => "it did not".into(),
+        ExecutionResult::Revert { output, .. } => format!("reverted with {output}"),
+        ExecutionResult::Halt { reason, .. } => format!("stopped with {reason:?}"),
+    }
+}
+
 /// A block's effects.
 pub struct Executed {
     pub records: Vec<Record>,
@@ -77,6 +86,7 @@ pub struct Executed {
 pub struct Executor {
     evm: MainnetEvm<MainnetContext<BlockState>>,
     gas_limit: u64,
+    system_must_succeed: bool,
     base_fee: u64,
     blob_gas_price: u128,
     max_blob_gas: u64,
@@ -105,6 +115,7 @@ impl Executor {
         let mut executor = Self {
             evm,
             gas_limit: header.gas_limit,
+            system_must_succeed: rules.system_must_succeed,
             base_fee: header.base_fee_per_gas.unwrap_or_default(),
             blob_gas_price: blob_price.map_or(0, |price| price.blob_gasprice),
             max_blob_gas: blobs.map_or(0, |params| params.max_blob_gas_per_block()),
@@ -150,7 +161,8 @@ impl Executor {
         self.bytes
     }
 
-    /// A system transaction. One that does not fit into the block is the block's fault.
+    /// A system transaction. One that does not fit into the block is the block's fault, and so is
+    /// one that fails, where the rules say so.
     pub fn system(&mut self, raw: Bytes, transaction: &SystemTransaction) -> Result<(), Error> {
         if transaction.gas_limit > self.gas_left() {
             return Err(Error::InvalidBlock(format!(
@@ -160,6 +172,14 @@ impl Executor {
             )));
         }
         let result = run_system(&mut self.evm, transaction).map_err(fatal)?;
+        if self.system_must_succeed && !result.is_success() {
+            return Err(Error::InvalidBlock(format!(
+                "system transaction {} to {} failed: {}",
+                self.records.len(),
+                transaction.to,
+                failure(&result)
+            )));
+        }
         let hash = keccak256(&raw);
         self.keep(Record::new(raw, transaction.sender, hash), 0, result);
         Ok(())

@@ -41,6 +41,8 @@ struct RulesEntry {
     chain_id: u64,
     forks: Vec<ForkEntry>,
     system_transactions: bool,
+    #[serde(default)]
+    system_must_succeed: bool,
     blobs: bool,
     max_block_bytes: u64,
     base_fee_max_change_denominator: u64,
@@ -53,6 +55,8 @@ pub struct Rules {
     pub chain_id: u64,
     /// The L1 attributes transaction tops each block.
     pub system_transactions: bool,
+    /// A system transaction that fails makes the block invalid.
+    pub system_must_succeed: bool,
     /// EIP-4844 transactions are allowed.
     pub blobs: bool,
     pub max_block_bytes: u64,
@@ -80,6 +84,7 @@ impl Rules {
         Ok(Self {
             chain_id: entry.chain_id,
             system_transactions: entry.system_transactions,
+            system_must_succeed: entry.system_must_succeed,
             blobs: entry.blobs,
             max_block_bytes: entry.max_block_bytes,
             base_fee_params: base_fee_params(&entry)?,
