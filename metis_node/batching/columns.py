@@ -145,3 +145,11 @@ class ColumnReader:
 
     def _short(self, wanted: str) -> InvalidBatch:
         return InvalidBatch(f"{self._name}: ended where {wanted} had to follow")
+
+
+def read_run(column: ColumnReader, most: int) -> int:
+    """The length of a run: 1 to `most` blocks."""
+    run = column.number(most + 1)
+    if not run:
+        raise InvalidBatch("a run of no blocks")
+    return run

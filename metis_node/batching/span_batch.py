@@ -1,12 +1,13 @@
 """Span batches to bytes and back.
 
 A span batch is the carried part of consecutive blocks, column by column. No compression here, and
-no rule about what a block may contain: that is derivation. Rules B5 to B9 of
+no rule about what a block may contain: that is derivation. Rules B5 to B9, B20 and B21 of
 `docs/protocol/batches.md`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 from metis_node.batching.columns import (
@@ -16,13 +17,22 @@ from metis_node.batching.columns import (
     encode_bits,
     encode_varint,
     encode_varints,
+    read_run,
+)
+from metis_node.batching.sequencing_columns import (
+    read_openings,
+    read_votes,
+    write_openings,
+    write_votes,
 )
 from metis_node.batching.transaction_columns import TransactionColumns, read_transactions
 from metis_node.errors import InvalidBatch
 from metis_node.types.batches import BatchBlock, SpanBatch
+from metis_node.types.epochs import EpochOpening
 from metis_node.types.primitives import Address, Hash32
 
-BATCH_VERSION = 1
+BATCH_VERSION = 1  # of chains with one sequencer
+SEQUENCED_VERSION = 2  # of chains with validators: epochs and votes are carried
 PARENT_CHECK_BYTES = 20
 BLOCK_CHECK_BYTES = 4
 MAX_BLOCKS = 16_384  # 4.5 hours of blocks of one second
@@ -36,8 +46,10 @@ def encode_span_batch(batch: SpanBatch, *, chain_id: int) -> bytes:
     blocks = batch.blocks
     assert 0 < len(blocks) <= MAX_BLOCKS
     assert all(b.number == a.number + 1 for a, b in pairwise(blocks))
+    sequenced = blocks[0].participation is not None
+    assert all((block.participation is not None) == sequenced for block in blocks)
     out = ColumnWriter()
-    out.fixed(bytes((BATCH_VERSION,)))
+    out.fixed(bytes((SEQUENCED_VERSION if sequenced else BATCH_VERSION,)))
     out.number(batch.first)
     out.number(len(blocks))
     out.fixed(batch.parent_check)
@@ -45,6 +57,9 @@ def encode_span_batch(batch: SpanBatch, *, chain_id: int) -> bytes:
     _write_times(out, blocks)
     _write_origins(out, blocks)
     _write_runs(out, blocks)
+    if sequenced:
+        write_openings(out, blocks)
+        write_votes(out, blocks)
     out.column(b"".join(block.check for block in blocks))
     out.column(encode_varints(len(block.transactions) for block in blocks))
     columns = TransactionColumns(chain_id)
@@ -87,8 +102,10 @@ def decode_span_batch(data: bytes, *, chain_id: int) -> SpanBatch:
         raise InvalidBatch(f"a batch of {len(data)} bytes is beyond the bound {MAX_BATCH_BYTES}")
     reader = ColumnReader(data)
     version = reader.fixed(1)[0]
-    if version != BATCH_VERSION:
-        raise InvalidBatch(f"batch version {version} is unknown, {BATCH_VERSION} is known")
+    if version not in (BATCH_VERSION, SEQUENCED_VERSION):
+        raise InvalidBatch(
+            f"batch version {version} is unknown, {BATCH_VERSION} and {SEQUENCED_VERSION} are known"
+        )
     first = reader.number()
     count = reader.number(MAX_BLOCKS + 1)
     if not count:
@@ -100,6 +117,11 @@ def decode_span_batch(data: bytes, *, chain_id: int) -> SpanBatch:
     times = _read_times(reader, count)
     origins = _read_origins(reader, count)
     builders, epochs, limits = _read_runs(reader, count)
+    openings: dict[int, EpochOpening] = {}
+    votes: Sequence[tuple[int, ...] | None] = [None] * count
+    if version == SEQUENCED_VERSION:
+        openings = read_openings(reader, epochs)
+        votes = read_votes(reader, count)
     checks = _read_checks(reader, count)
     counts = _read_counts(reader, count)
     raws = read_transactions(
@@ -122,6 +144,8 @@ def decode_span_batch(data: bytes, *, chain_id: int) -> SpanBatch:
                 gas_limit=limits[index],
                 check=checks[index],
                 transactions=tuple(raws[start:stop]),
+                participation=votes[index],
+                opening=openings.get(index),
             )
         )
         start = stop
@@ -160,29 +184,22 @@ def _read_runs(
     builders: list[tuple[Address, int]] = []
     column = reader.column("builders")
     while len(builders) < count:
-        run = _read_run(column, count - len(builders))
+        run = read_run(column, count - len(builders))
         builders += [(Address(column.fixed(20)), column.number(1 << 16))] * run
     column.finish()
     epochs: list[tuple[int, int]] = []
     column = reader.column("epochs")
     while len(epochs) < count:
-        run = _read_run(column, count - len(epochs))
+        run = read_run(column, count - len(epochs))
         epochs += [(column.number(), column.number())] * run
     column.finish()
     limits: list[int] = []
     column = reader.column("block_gas_limits")
     while len(limits) < count:
-        run = _read_run(column, count - len(limits))
+        run = read_run(column, count - len(limits))
         limits += [column.number()] * run
     column.finish()
     return builders, epochs, limits
-
-
-def _read_run(column: ColumnReader, most: int) -> int:
-    run = column.number(most + 1)
-    if not run:
-        raise InvalidBatch("a run of no blocks")
-    return run
 
 
 def _read_checks(reader: ColumnReader, count: int) -> list[bytes]:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from metis_node.batching.channel import Channel, decode_channel, encode_channel
 from metis_node.batching.effects import EncodeChannel
-from metis_node.batching.span_batch import BLOCK_CHECK_BYTES, PARENT_CHECK_BYTES
+from metis_node.batching.span_batch import PARENT_CHECK_BYTES
 from metis_node.chain.queries import Queries
-from metis_node.codec.extra_data import decode_extra_data, header_time_ms
-from metis_node.engine.block_bodies import carried_transactions
+from metis_node.engine.block_bodies import carried_block
 from metis_node.errors import Fatal
 from metis_node.types.batches import BatchBlock, SpanBatch
 from metis_node.types.rules import ChainRules
@@ -31,7 +30,7 @@ def make_channel(queries: Queries, rules: ChainRules, order: EncodeChannel) -> M
 
     Raises Fatal where it does not decode to what it was made of: such a batch must not be posted.
     """
-    blocks, size = _take_blocks(queries, order)
+    blocks, size = _take_blocks(queries, rules, order)
     batch = span_batch(queries, blocks)
     channel = encode_channel(batch, chain_id=rules.chain_id)
     if decode_channel(channel.data, chain_id=rules.chain_id) != batch:
@@ -56,31 +55,13 @@ def span_batch(queries: Queries, blocks: list[BatchBlock]) -> SpanBatch:
     )
 
 
-def carried_block(queries: Queries, number: int) -> BatchBlock:
-    """The part of a stored block that batches carry."""
-    sealed = queries.header_by_number(number)
-    assert sealed is not None, "only decided blocks are asked for"
-    header = sealed.header
-    extra = decode_extra_data(header.extra_data)
-    return BatchBlock(
-        number=number,
-        time_ms=header_time_ms(header),
-        origin_number=extra.origin_number,
-        beneficiary=header.beneficiary,
-        builder_index=extra.builder_index,
-        epoch=extra.epoch,
-        stake_block=extra.stake_block,
-        gas_limit=header.gas_limit,
-        check=sealed.hash[:BLOCK_CHECK_BYTES],
-        transactions=carried_transactions(queries, number),
-    )
-
-
-def _take_blocks(queries: Queries, order: EncodeChannel) -> tuple[list[BatchBlock], int]:
+def _take_blocks(
+    queries: Queries, rules: ChainRules, order: EncodeChannel
+) -> tuple[list[BatchBlock], int]:
     blocks: list[BatchBlock] = []
     size = 0
     for number in range(order.first, order.last + 1):
-        block = carried_block(queries, number)
+        block = carried_block(queries, rules, number)
         weight = sum(map(len, block.transactions))
         if blocks and size + weight > order.max_raw_bytes:
             break

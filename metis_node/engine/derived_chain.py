@@ -16,13 +16,15 @@ from metis_node._native import decode_transactions
 from metis_node.batching.derivation import Found, check_hash, check_origin_order, next_blocks
 from metis_node.chain.queries import Queries
 from metis_node.codec.extra_data import decode_extra_data
-from metis_node.engine.block_bodies import carried_transactions
+from metis_node.engine.block_bodies import carried_block
 from metis_node.engine.block_template import BlockTemplate, l2_template
 from metis_node.engine.committer import Committer
 from metis_node.engine.l1_origin import origin_of
 from metis_node.engine.l1_ports import L1Source
 from metis_node.errors import Fatal, InvalidBatch, InvalidBlock, InvalidTransaction, Temporary
+from metis_node.staking.epochs import Epoch, EpochWindow, epoch_of_opening
 from metis_node.types.batches import BatchBlock, SpanBatch
+from metis_node.types.epochs import SequencingRecord
 from metis_node.types.l1 import L1Origin
 
 if TYPE_CHECKING:
@@ -93,14 +95,18 @@ class DerivedChain:
     def _check_contents(self, blocks: Sequence[BatchBlock]) -> None:
         """A right hash over other data would leave followers with another chain. Worker thread."""
         for block in blocks:
-            if carried_transactions(self._queries, block.number) != block.transactions:
+            own = carried_block(self._queries, self._rules, block.number)
+            if own.transactions != block.transactions:
                 raise InvalidBatch(f"the batch has other transactions in block {block.number}")
+            if own != block:
+                raise InvalidBatch(f"the batch has another block {block.number} of the same hash")
 
     async def _derive(self, batch: SpanBatch, block: BatchBlock, *, l1_block: int) -> None:
         parent = self._chain.head
         before = decode_extra_data(parent.header.extra_data).origin_number
         check_origin_order(before, block, l1_block=l1_block)
         self._check_carried(block)
+        window = self._window(block)
         origin = await self._origin(block.origin_number)
         template = l2_template(
             parent,
@@ -108,26 +114,49 @@ class DerivedChain:
             time_ms=block.time_ms,
             origin=origin,
             beneficiary=block.beneficiary,
+            record=_record(window, block),
         )
         try:
             transactions, built = await self._committer.run(self._build, template, block)
             check_hash(batch, block, built.hash)
-            await self._committer.commit_block(built.header, [*template.system, *transactions])
+            await self._committer.commit_block(
+                built.header, [*template.system, *transactions], window=window
+            )
         except (InvalidBlock, InvalidTransaction) as error:
             raise InvalidBatch(f"block {block.number} is invalid: {error.message}") from error
 
     def _check_carried(self, block: BatchBlock) -> None:
-        """What a chain of one sequencer fixes by its rules."""
+        """What the rules of the chain fix."""
         if block.gas_limit != self._rules.gas_limit:
             raise InvalidBatch(
                 f"block {block.number} has gas limit {block.gas_limit}, the rules say "
                 f"{self._rules.gas_limit}"
             )
-        if block.epoch or block.builder_index or block.stake_block:
+        if self._rules.consensus is not None:
+            if block.participation is None:
+                raise InvalidBatch(f"block {block.number} lacks its record of builder and votes")
+        elif (block.epoch, block.builder_index, block.stake_block) != (0, 0, 0):
             raise InvalidBatch(
                 f"block {block.number} names an epoch, builder or stake block on a chain with one "
                 "sequencer"
             )
+        elif block.participation is not None:
+            raise InvalidBatch(f"block {block.number} records votes on a chain with one sequencer")
+
+    def _window(self, block: BatchBlock) -> EpochWindow | None:
+        """The epoch of a block to derive (D7b). None on a chain without validators."""
+        epochs = self._committer.epochs
+        if epochs is None:
+            return None
+        window = epochs.window_of(block.number)
+        if window is None and epochs.has_plan:
+            raise Temporary(
+                f"the epoch of block {block.number} is not decided by the L1 blocks read so far"
+            )
+        if window is None:
+            window = _opened(block, epochs.window_of(block.number - 1))
+        check_epoch(block, window.current)
+        return window
 
     async def _origin(self, number: int) -> L1Origin:
         cached = self._origins.get(number)
@@ -162,3 +191,36 @@ class DerivedChain:
             strict=True,
         )
         return transactions, built
+
+
+def check_epoch(block: BatchBlock, epoch: Epoch) -> None:
+    """What a batch carries of an epoch is what is known of it. Raises InvalidBatch."""
+    if (block.epoch, block.stake_block) != (epoch.number, epoch.stake_block):
+        raise InvalidBatch(
+            f"block {block.number} names epoch {block.epoch} of stake block {block.stake_block}, "
+            f"it is in epoch {epoch.number} of stake block {epoch.stake_block}"
+        )
+    if block.opening != (epoch.opening if block.number == epoch.start else None):
+        raise InvalidBatch(
+            f"block {block.number} does not open epoch {epoch.number} as stake decides it"
+            if block.number == epoch.start
+            else f"block {block.number} opens an epoch where none begins"
+        )
+
+
+def _opened(block: BatchBlock, before: EpochWindow | None) -> EpochWindow:
+    """Where stake is not followed here, an epoch is what the batch says of it."""
+    following = before.current.number + 1 if before is not None else 0
+    if block.opening is None or block.opening.epoch != following:
+        raise InvalidBatch(f"block {block.number} does not open epoch {following}")
+    return EpochWindow(
+        current=epoch_of_opening(block.opening, start=block.number),
+        previous=before.current if before is not None else None,
+    )
+
+
+def _record(window: EpochWindow | None, block: BatchBlock) -> SequencingRecord | None:
+    if window is None:
+        return None
+    assert block.participation is not None
+    return window.record(block.number, place=block.builder_index, participation=block.participation)

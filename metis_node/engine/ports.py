@@ -35,6 +35,12 @@ class EpochSource(Protocol):
     """The epochs of a chain with validators. `chain_epochs.ChainEpochs` is the one implementation;
     to be asked on the event loop. What was decided once never changes."""
 
+    @property
+    def has_plan(self) -> bool:
+        """Whether this node knows what stake decides. Without it the next epoch is known from the
+        block that opens it alone (`sync --from l1` of a staked set)."""
+        ...
+
     def epoch(self, number: int) -> Epoch | None:
         """None where it is not decided yet: before the last block of the epoch before it, or while
         this node has not read enough of L1."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metis_node.types.epochs import EpochOpening
 from metis_node.types.primitives import Address, Hash32
 
 
@@ -23,7 +24,9 @@ class BatchBlock:
     stake_block: int
     gas_limit: int
     check: bytes  # first 4 bytes of the block hash
-    transactions: tuple[bytes, ...]  # EIP-2718, without the system transaction
+    transactions: tuple[bytes, ...]  # EIP-2718, without the system transactions
+    participation: tuple[int, ...] | None = None  # None: of a chain without validators
+    opening: EpochOpening | None = None  # of the epoch that begins with this block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -19,6 +20,7 @@ from metis_node.engine.batch_host import BatchHost
 from metis_node.engine.batch_index import BatchIndex
 from metis_node.engine.batch_scanner import BatchScanner
 from metis_node.engine.block_template import l2_template
+from metis_node.engine.chain_epochs import chain_epochs
 from metis_node.engine.clock import SystemClock
 from metis_node.engine.committer import Committer
 from metis_node.engine.derived_chain import DerivedChain
@@ -40,6 +42,7 @@ from metis_node.l1.spending import SpendLedger
 from metis_node.storage.kv import KeyValueStore
 from metis_node.storage.memory import MemoryStore
 from metis_node.types.blocks import BlockRef, SealedHeader
+from metis_node.types.epochs import SequencingRecord
 from metis_node.types.primitives import Address
 from tests import chains
 from tests.integration.l1.anvil import CHAIN_ID as L1_CHAIN_ID
@@ -75,7 +78,7 @@ async def reader_on(
         await blobs.aclose()
 
 
-async def genesis_on(anvil: Anvil) -> Genesis:
+async def genesis_on(anvil: Anvil, **rules: Any) -> Genesis:
     """A genesis file whose block 0 stands on the L1's head."""
     async with reader_on(anvil) as (client, _reader, _cache):
         header = await client.header("latest")
@@ -88,6 +91,7 @@ async def genesis_on(anvil: Anvil) -> Genesis:
         l1_chain_id=L1_CHAIN_ID,
         batch_inbox=INBOX,
         batch_submitter=account().address,
+        **rules,
     )
     document["l1"] = {
         "number": origin.number,
@@ -129,6 +133,7 @@ class Rollup:
             time_ms=time_ms,
             origin=origin,
             beneficiary=chains.BENEFICIARY,
+            record=self._record(),
         )
         built = await self.committer.run(
             self.chain.engine.build,
@@ -139,6 +144,16 @@ class Rollup:
             strict=True,
         )
         return await self.committer.commit_block(built.header, built.transactions)
+
+    def _record(self) -> SequencingRecord | None:
+        """Of the next block on a chain with validators: built by the elected, voted for by all."""
+        if self.committer.epochs is None:
+            return None
+        number = self.chain.head.number + 1
+        window = self.committer.epochs.window_of(number)
+        assert window is not None
+        votes = ((1 << len(window.order_at(number - 1))) - 1,) if number > 1 else ()
+        return window.record(number, place=0, participation=votes)
 
     async def until_safe(self, number: int) -> None:
         """Mine L1 blocks until the batches on L1 reach an L2 block."""
@@ -175,7 +190,7 @@ async def rollup_on(
 ) -> AsyncIterator[Rollup]:
     clock = SystemClock()
     queries, heads = Queries(chain), Heads()
-    committer = Committer(blockchain=chain, mempool=None, heads=heads)
+    committer = Committer(blockchain=chain, mempool=None, heads=heads, epochs=chain_epochs(chain))
     async with reader_on(anvil) as (client, reader, cache):
         follower = L1Follower(source=reader, clock=clock, anchor=origin_ref(chain.head), poll_ms=20)
         heads.subscribe(lambda imported: follower.use(origin_ref(imported.sealed)))
@@ -250,7 +265,7 @@ async def sync_from(
         chain = Blockchain.initialise(MemoryStore(), genesis)
     else:
         chain = Blockchain.open(store, expected=genesis)
-    committer = Committer(blockchain=chain, mempool=None, heads=Heads())
+    committer = Committer(blockchain=chain, mempool=None, heads=Heads(), epochs=chain_epochs(chain))
     try:
         async with reader_on(anvil) as (_client, reader, _cache):
             sync = L1Sync(source=reader, committer=committer, queries=Queries(chain))

@@ -13,7 +13,8 @@ from metis_node.chain.blockchain import Blockchain
 from metis_node.chain.queries import Queries
 from metis_node.engine.batch_index import BatchIndex
 from metis_node.engine.batch_scanner import BatchScanner
-from metis_node.engine.channel_maker import carried_block, span_batch
+from metis_node.engine.block_bodies import carried_block
+from metis_node.engine.channel_maker import span_batch
 from metis_node.engine.committer import Committer
 from metis_node.engine.derived_chain import DerivedChain
 from metis_node.engine.heads import Heads
@@ -33,6 +34,7 @@ from tests.integration.l1.rollup import (
     sync_from,
 )
 from tests.mixed_transactions import mixed_transactions
+from tests.sequenced import LENGTH, static_set
 
 
 @pytest.fixture
@@ -64,6 +66,26 @@ async def test_a_chain_is_rebuilt_from_l1_alone(anvil: Anvil, mode: DataMode) ->
     assert report.head == 30
     assert report.batches >= 2
     assert rebuilt.safe_number == 30
+
+
+async def test_a_chain_with_validators_is_rebuilt_from_l1_alone(anvil: Anvil) -> None:
+    """Over the opening of an epoch, with the submitter killed before it."""
+    genesis = await genesis_on(anvil, consensus=static_set(4))
+    chain = Blockchain.initialise(MemoryStore(), genesis)
+    raws = mixed_transactions(CALLED)
+    for blocks in (LENGTH - 1, 12):
+        async with rollup_on(anvil, chain) as rollup:
+            for number in range(blocks):
+                await rollup.make_block(list(itertools.islice(raws, 3)))
+                if number % 8 == 0:
+                    await anvil.mine()
+            if blocks == 12:
+                await rollup.until_safe(chain.head.number)
+            else:
+                await rollup.kill("host")
+    report, rebuilt = await sync_from(anvil, genesis)
+    assert report.head == LENGTH + 11
+    assert rebuilt.head.hash == chain.head.hash
 
 
 async def test_a_rebuild_that_was_interrupted_goes_on(anvil: Anvil) -> None:
@@ -251,7 +273,7 @@ async def test_every_carried_field_counts(anvil: Anvil) -> None:
             await anvil.mine()
             await rollup.follower.changed(version)
             await rollup.make_block(list(itertools.islice(raws, 12)))
-        blocks = [carried_block(rollup.queries, number) for number in (1, 2, 3)]
+        blocks = [carried_block(rollup.queries, rollup.chain.rules, number) for number in (1, 2, 3)]
         good = span_batch(rollup.queries, blocks)
     changed = [
         replace(good, blocks=(blocks[0], other, blocks[2])) for other in changes_of(blocks[1])
