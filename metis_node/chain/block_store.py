@@ -11,6 +11,7 @@ from metis_node.storage.tables import (
     META_HEAD,
     META_SAFE,
     be64,
+    certificate_key,
     header_key,
     number_key,
 )
@@ -34,6 +35,16 @@ def block_writes(sealed: SealedHeader) -> list[Change]:
 
 def genesis_writes(canonical: bytes) -> list[Change]:
     return [(META_GENESIS, canonical)]
+
+
+def certificate_write(number: int, encoded: bytes) -> Change:
+    """The commit certificate of a decided block, as it goes over the wire."""
+    return certificate_key(number), encoded
+
+
+def read_certificate(store: Reader, number: int) -> bytes | None:
+    """None for a block of a chain without validators, and for block 0."""
+    return store.get(certificate_key(number))
 
 
 def safe_write(number: int) -> Change:

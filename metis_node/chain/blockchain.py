@@ -36,6 +36,14 @@ class Imported:
         return self.sealed.header.number
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A block that holds on the head, and what it writes. Void once another one is written."""
+
+    sealed: SealedHeader
+    prepared: Prepared
+
+
 class Blockchain:
     """Owner of the head. Make one with `initialise` (new directory) or `open` (existing one)."""
 
@@ -140,12 +148,33 @@ class Blockchain:
         Raises InvalidBlock and changes nothing where a rule is broken. An error of the store leaves
         head and state as they were.
         """
+        return self.commit(self.verify(header_rlp, transactions, window))
+
+    def verify(
+        self,
+        header_rlp: bytes,
+        transactions: Sequence[bytes | Transaction],
+        window: EpochWindow | None = None,
+    ) -> Verified:
+        """Everything of `import_block` but the write: execute on the head from committed state.
+        Execution thread only. Raises InvalidBlock."""
         sealed = open_sealed(header_rlp)
         self.check(sealed, transactions, window)
         prepared = self.engine.verify(header_rlp, transactions)
         if prepared.hash != sealed.hash:
             raise InvalidBlock("the engine verified another header than the one given")
+        return Verified(sealed=sealed, prepared=prepared)
+
+    def commit(self, verified: Verified, certificate: bytes | None = None) -> Imported:
+        """Write a verified block, with its encoded commit certificate where it has one, and make it
+        the head. Execution thread only. An error of the store leaves head and state as they were.
+        """
+        sealed, prepared = verified.sealed, verified.prepared
+        if sealed.header.parent_hash != self.head.hash:
+            raise InvalidBlock(f"block {sealed.number} was verified on another head")
         changes = [*prepared.writes(), *block_store.block_writes(sealed)]
+        if certificate is not None:
+            changes.append(block_store.certificate_write(sealed.number, certificate))
         _write_prepared(self.store, self.engine, prepared, changes)
         self.head = sealed
         return Imported(sealed=sealed, prepared=prepared)

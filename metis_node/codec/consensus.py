@@ -7,7 +7,7 @@ Fixed layouts, big-endian, the first byte tells the kind. Decoding yields messag
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from metis_node.codec.signing import proposal_digest, vote_digest, yield_digest
@@ -291,7 +291,7 @@ def _round(value: int) -> int:
     return value
 
 
-_DECODERS = {
+_DECODERS: dict[int, Callable[[bytes], Message]] = {
     _VOTE: _decode_vote,
     _PROPOSAL: _decode_proposal,
     _YIELD: _decode_yield,

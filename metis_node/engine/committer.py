@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from metis_node.chain.admission import AdmissionRules
-from metis_node.chain.blockchain import Blockchain, Imported
+from metis_node.chain.blockchain import Blockchain, Imported, Verified
 from metis_node.chain.mempool import Mempool
 from metis_node.engine.heads import Heads
 from metis_node.engine.ports import EpochSource
@@ -59,11 +59,23 @@ class Committer:
         and whatever the store raises. A cancelled caller does not tear it: a block that was written
         is also announced.
         """
-        self._check_open()
-        commit = asyncio.ensure_future(self._commit(header_rlp, tuple(transactions), window))
-        self._commits.add(commit)
-        commit.add_done_callback(self._commits.discard)
-        return await asyncio.shield(commit)
+        return await self._shielded(self._import(header_rlp, tuple(transactions), window))
+
+    async def verify(
+        self,
+        header_rlp: bytes,
+        transactions: Sequence[bytes | Transaction],
+        window: EpochWindow | None,
+    ) -> Verified:
+        """Execute a block on the head and write nothing. Raises InvalidBlock."""
+        return await self.run(self.blockchain.verify, header_rlp, transactions, window)
+
+    async def commit_verified(
+        self, verified: Verified, certificate: bytes | None = None
+    ) -> Imported:
+        """Make a verified block the head, with its encoded certificate on a chain with validators.
+        As `commit_block` otherwise."""
+        return await self._shielded(self._write(verified, certificate))
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something else that needs the execution thread (building, probing, marks)."""
@@ -83,7 +95,16 @@ class Committer:
     async def _run(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
-    async def _commit(
+    async def _shielded(self, work: Coroutine[None, None, Imported]) -> Imported:
+        if self._closed:
+            work.close()
+        self._check_open()
+        commit = asyncio.ensure_future(work)
+        self._commits.add(commit)
+        commit.add_done_callback(self._commits.discard)
+        return await asyncio.shield(commit)
+
+    async def _import(
         self,
         header_rlp: bytes,
         transactions: tuple[bytes | Transaction, ...],
@@ -91,14 +112,21 @@ class Committer:
     ) -> Imported:
         async with self._turn:
             window = window if window is not None else self._next_window()
-            imported = await self._run(
+            return await self._announced(
                 lambda: self.blockchain.import_block(header_rlp, transactions, window)
             )
-            if self._mempool is not None:
-                self._mempool.on_block(imported)
-                self._follow_forks(self._mempool, imported)
-            self.heads.publish(imported)
-            return imported
+
+    async def _write(self, verified: Verified, certificate: bytes | None) -> Imported:
+        async with self._turn:
+            return await self._announced(lambda: self.blockchain.commit(verified, certificate))
+
+    async def _announced(self, write: Callable[[], Imported]) -> Imported:
+        imported = await self._run(write)
+        if self._mempool is not None:
+            self._mempool.on_block(imported)
+            self._follow_forks(self._mempool, imported)
+        self.heads.publish(imported)
+        return imported
 
     def _next_window(self) -> EpochWindow | None:
         """Of the block after the head; None on a chain without validators."""

@@ -10,7 +10,7 @@ from metis_node.engine.batch_follower import BatchFollower
 from metis_node.engine.batch_host import BatchHost
 from metis_node.engine.batch_index import BatchIndex
 from metis_node.engine.batch_scanner import BatchScanner
-from metis_node.engine.block_producer import BlockProducer
+from metis_node.engine.block_builder import BlockBuilder
 from metis_node.engine.derived_chain import DerivedChain
 from metis_node.errors import InvalidConfig
 from metis_node.l1.blobs import BLOB_CAPACITY
@@ -53,17 +53,17 @@ class BatchParts:
 
 
 def batch_parts(
-    parts: ChainParts, l1: L1Parts, config: Config, producer: BlockProducer | None
+    parts: ChainParts, l1: L1Parts, config: Config, builder: BlockBuilder | None
 ) -> BatchParts:
     """Posting needs the submitter's key: InvalidConfig where it is missing or another."""
     index = BatchIndex(parts.blockchain.store)
-    follower = _follower(parts, l1, index, may_import=producer is None)
-    if producer is None or not config.batcher.enabled:
+    follower = _follower(parts, l1, index, may_import=builder is None)
+    if builder is None or not config.batcher.enabled:
         return BatchParts(index=index, follower=follower, host=None, sender=None)
     sender = _sender(parts, l1, config)
     if config.batcher.data != "calldata":
         l1.kzg.warm_up()
-    host = _host(parts, l1, config, follower, sender, producer)
+    host = _host(parts, l1, config, follower, sender, builder)
     return BatchParts(index=index, follower=follower, host=host, sender=sender)
 
 
@@ -115,7 +115,7 @@ def _host(
     config: Config,
     follower: BatchFollower,
     sender: TransactionSender,
-    producer: BlockProducer,
+    builder: BlockBuilder,
 ) -> BatchHost:
     batcher, rules = config.batcher, parts.blockchain.rules
     publisher = InboxPublisher(
@@ -130,7 +130,7 @@ def _host(
 
     def hold_back(percent: int) -> None:
         allowed = rules.max_block_bytes * (100 - percent) // 100
-        producer.max_bytes = max(LEAST_BLOCK_BYTES, allowed)
+        builder.max_bytes = max(LEAST_BLOCK_BYTES, allowed)
 
     return BatchHost(
         queries=parts.queries,

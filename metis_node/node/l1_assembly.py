@@ -7,9 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from metis_node.codec.extra_data import decode_extra_data
-from metis_node.engine.block_producer import BlockProducer
+from metis_node.engine.block_builder import BlockBuilder
 from metis_node.engine.l1_follower import L1Follower
-from metis_node.engine.ports import SoleProposer
 from metis_node.l1.beacon import BlobCache, BlobSources
 from metis_node.l1.client import L1Client
 from metis_node.l1.inbox import Inbox
@@ -69,14 +68,13 @@ async def l1_parts(parts: ChainParts, config: Config) -> AsyncIterator[L1Parts]:
         )
 
 
-def block_producer(parts: ChainParts, l1: L1Parts, config: Config) -> BlockProducer:
-    """The host that makes blocks on origins of this L1."""
+def block_builder(parts: ChainParts, l1: L1Parts, config: Config) -> BlockBuilder:
+    """What makes blocks on origins of this L1."""
     recipient = bytes.fromhex(config.sequencer.fee_recipient[2:])
-    return BlockProducer(
+    return BlockBuilder(
         blockchain=parts.blockchain,
         committer=parts.committer,
         mempool=parts.mempool,
-        leadership=SoleProposer(),
         origins=l1.origins,
         clock=parts.clock,
         beneficiary=Address(recipient),

@@ -15,6 +15,7 @@ from typing import Any
 
 from metis_node.chain.blockchain import Blockchain
 from metis_node.chain.mempool import Mempool
+from metis_node.engine.block_builder import BlockBuilder
 from metis_node.engine.block_producer import BlockProducer
 from metis_node.engine.ports import SoleProposer
 from metis_node.node.assembly import (
@@ -113,15 +114,17 @@ def _blob_intake(blobs: BlobStore) -> IntakeFactory:
 
 def _producer(parts: ChainParts) -> BlockProducer:
     return BlockProducer(
-        blockchain=parts.blockchain,
-        committer=parts.committer,
-        mempool=parts.mempool,
         leadership=SoleProposer(),
-        origins=None,
-        clock=parts.clock,
-        beneficiary=BENEFICIARY,
-        on_report=parts.telemetry.on_report,
-        on_offence=parts.telemetry.on_offence,
+        builder=BlockBuilder(
+            blockchain=parts.blockchain,
+            committer=parts.committer,
+            mempool=parts.mempool,
+            origins=None,
+            clock=parts.clock,
+            beneficiary=BENEFICIARY,
+            on_report=parts.telemetry.on_report,
+            on_offence=parts.telemetry.on_offence,
+        ),
     )
 
 

@@ -16,7 +16,9 @@ import structlog
 
 from metis_node import __version__
 from metis_node.chain.blockchain import Blockchain
+from metis_node.engine.block_builder import BlockBuilder
 from metis_node.engine.block_producer import BlockProducer
+from metis_node.engine.ports import SoleProposer
 from metis_node.execution.genesis import Genesis
 from metis_node.node.assembly import (
     ChainParts,
@@ -34,7 +36,7 @@ from metis_node.node.batch_report import (
     transaction_batch,
 )
 from metis_node.node.config import Config
-from metis_node.node.l1_assembly import L1Parts, block_producer, l1_parts
+from metis_node.node.l1_assembly import L1Parts, block_builder, l1_parts
 from metis_node.node.readiness import L1_GAUGES, head_check, l1_check, l1_facts, l1_gauges
 from metis_node.node.service import Service, run_services
 from metis_node.node.staking_assembly import STAKING_GAUGES, Staking
@@ -86,8 +88,8 @@ async def run_node(
     """
     with opened_blockchain(config.chain.data_dir, config.storage, expected) as blockchain:
         async with chain_parts(blockchain, config) as parts, l1_parts(parts, config) as l1:
-            producer = block_producer(parts, l1, config) if config.sequencer.enabled else None
-            batches = batch_parts(parts, l1, config, producer)
+            builder = block_builder(parts, l1, config) if config.sequencer.enabled else None
+            batches = batch_parts(parts, l1, config, builder)
             staking = Staking(parts, l1, config)
             parts.telemetry.watch(l1_gauges(parts, l1), L1_GAUGES)
             parts.telemetry.watch(staking.gauges, STAKING_GAUGES)
@@ -99,8 +101,8 @@ async def run_node(
                 "staking follower": staking.run,
                 **(companions or {}),
             }
-            if producer is not None:
-                services["block producer"] = lambda: _produce(producer, l1)
+            if builder is not None:
+                services["block producer"] = lambda: _produce(builder, l1)
             backend = _backend(parts, l1, batches, staking, config)
             async with rpc_server(backend, config) as server:
                 ready = _ready(server.url, blockchain, config)
@@ -108,7 +110,7 @@ async def run_node(
                     "node started",
                     chain_id=ready.chain_id,
                     head=ready.head,
-                    sequencer=producer is not None,
+                    sequencer=builder is not None,
                     batcher=batches.host is not None,
                     data_dir=str(ready.data_dir),
                 )
@@ -121,11 +123,11 @@ async def run_node(
     log.info("node stopped", head=blockchain.head.number)
 
 
-async def _produce(producer: BlockProducer, l1: L1Parts) -> None:
+async def _produce(builder: BlockBuilder, l1: L1Parts) -> None:
     """Blocks begin once the L1 was seen: the first needs an origin."""
     while l1.follower.head is None:
         await l1.follower.changed(l1.follower.version)
-    await producer.run()
+    await BlockProducer(builder=builder, leadership=SoleProposer()).run()
 
 
 def _backend(

@@ -29,7 +29,7 @@ from metis_node import __version__
 if TYPE_CHECKING:
     from metis_node.chain.blockchain import Blockchain, Imported
     from metis_node.chain.mempool import Mempool
-    from metis_node.engine.block_producer import BlockReport, Offence
+    from metis_node.engine.block_builder import BlockReport, Offence
     from metis_node.engine.intake import Intake
 
 BLOCK_STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)

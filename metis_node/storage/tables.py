@@ -13,6 +13,7 @@
 | `l` | kind u8 ‖ 16 bytes of keccak(address or topic) ‖ be64 number | log positions | native |
 | `h` | be64 number | header RLP | chain |
 | `H` | block hash | be64 number | chain |
+| `g` | be64 number | commit certificate of the block | chain |
 | `p` | transaction hash | raw local transaction of the mempool | chain |
 | `b` | be64 last L2 block of a batch, or a name | batches on L1, cursor of their scan | engine |
 | `v` | blob versioned hash | blob (embedded L1 only) | engine |
@@ -41,6 +42,7 @@ TRANSACTION_INDEX = b"t"
 LOG_INDEX = b"l"
 HEADERS = b"h"
 BLOCK_NUMBERS = b"H"
+CERTIFICATES = b"g"
 LOCAL_TRANSACTIONS = b"p"
 BATCHES = b"b"
 BLOBS = b"v"
@@ -70,6 +72,10 @@ def be32(number: int) -> bytes:
 
 def header_key(number: int) -> bytes:
     return HEADERS + be64(number)
+
+
+def certificate_key(number: int) -> bytes:
+    return CERTIFICATES + be64(number)
 
 
 def number_key(block_hash: bytes) -> bytes:

@@ -16,6 +16,7 @@ from metis_node.chain.block_store import read_head
 from metis_node.chain.blockchain import Blockchain, Imported
 from metis_node.chain.local_journal import LocalJournal
 from metis_node.chain.mempool import Mempool
+from metis_node.engine.block_builder import BlockBuilder
 from metis_node.engine.block_producer import BlockProducer
 from metis_node.engine.clock import SystemClock
 from metis_node.engine.committer import Committer
@@ -83,13 +84,15 @@ async def main(directory: Path) -> None:
     intake = Intake(blockchain=chain, mempool=mempool, journal=LocalJournal(store))
     elapsed = int(time.time()) - factories.GENESIS_TIME
     producer = BlockProducer(
-        blockchain=chain,
-        committer=committer,
-        mempool=mempool,
         leadership=SoleProposer(),
-        origins=ShownOrigins(L1_START + elapsed // L1_BLOCK_TIME_S),
-        clock=SystemClock(),
-        beneficiary=BENEFICIARY,
+        builder=BlockBuilder(
+            blockchain=chain,
+            committer=committer,
+            mempool=mempool,
+            origins=ShownOrigins(L1_START + elapsed // L1_BLOCK_TIME_S),
+            clock=SystemClock(),
+            beneficiary=BENEFICIARY,
+        ),
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.run())

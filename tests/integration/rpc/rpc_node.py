@@ -19,6 +19,7 @@ from metis_node.chain.blockchain import Blockchain, Imported
 from metis_node.chain.header_rules import earliest_time_ms
 from metis_node.chain.mempool import Mempool
 from metis_node.chain.queries import Queries
+from metis_node.engine.block_builder import BlockBuilder
 from metis_node.engine.block_producer import BlockProducer
 from metis_node.engine.committer import Committer
 from metis_node.engine.heads import Heads, PendingTransactions
@@ -174,13 +175,15 @@ async def running_node(
         **backend,
     )
     producer = BlockProducer(
-        blockchain=chain,
-        committer=committer,
-        mempool=mempool,
         leadership=SoleProposer(),
-        origins=FixedOrigin(timestamp),
-        clock=PunctualClock(chain),
-        beneficiary=BENEFICIARY,
+        builder=BlockBuilder(
+            blockchain=chain,
+            committer=committer,
+            mempool=mempool,
+            origins=FixedOrigin(timestamp),
+            clock=PunctualClock(chain),
+            beneficiary=BENEFICIARY,
+        ),
     )
     task = asyncio.create_task(intake.run())
     try:

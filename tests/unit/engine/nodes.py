@@ -13,7 +13,8 @@ from metis_node.chain.blockchain import Blockchain, Imported
 from metis_node.chain.header_rules import earliest_time_ms
 from metis_node.chain.local_journal import LocalJournal
 from metis_node.chain.mempool import Mempool
-from metis_node.engine.block_producer import BlockProducer, BlockReport, Offence
+from metis_node.engine.block_builder import BlockBuilder, BlockReport, Offence
+from metis_node.engine.block_producer import BlockProducer
 from metis_node.engine.committer import Committer
 from metis_node.engine.heads import Heads
 from metis_node.engine.intake import Intake, IntakeLimits
@@ -73,15 +74,17 @@ async def running_node(
         limits=intake_limits,
     )
     producer = BlockProducer(
-        blockchain=chain,
-        committer=committer,
-        mempool=mempool,
         leadership=leadership if leadership is not None else SoleProposer(),
-        origins=origins,
-        clock=clock,
-        beneficiary=BENEFICIARY,
-        on_report=reports.append,
-        on_offence=offences.append,
+        builder=BlockBuilder(
+            blockchain=chain,
+            committer=committer,
+            mempool=mempool,
+            origins=origins,
+            clock=clock,
+            beneficiary=BENEFICIARY,
+            on_report=reports.append,
+            on_offence=offences.append,
+        ),
     )
     tasks = [asyncio.ensure_future(intake.run())]
     if produce:

@@ -9,6 +9,7 @@ import pytest
 
 from metis_node.chain.blockchain import Blockchain
 from metis_node.codec.extra_data import decode_extra_data, header_time_ms
+from metis_node.engine.block_builder import BlockBuilder
 from metis_node.engine.block_producer import BlockProducer
 from metis_node.errors import InvalidBlock
 from metis_node.storage.memory import MemoryStore
@@ -221,13 +222,15 @@ async def test_a_chain_with_system_transactions_needs_origins() -> None:
     async with running_node(produce=False) as node:
         with pytest.raises(ValueError, match="source of L1 origins"):
             BlockProducer(
-                blockchain=node.blockchain,
-                committer=node.committer,
-                mempool=node.mempool,
                 leadership=Turns(),
-                origins=None,
-                clock=node.clock,
-                beneficiary=BENEFICIARY,
+                builder=BlockBuilder(
+                    blockchain=node.blockchain,
+                    committer=node.committer,
+                    mempool=node.mempool,
+                    origins=None,
+                    clock=node.clock,
+                    beneficiary=BENEFICIARY,
+                ),
             )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client import generate_latest
 
-from metis_node.engine.block_producer import BlockReport
+from metis_node.engine.block_builder import BlockReport
 from metis_node.node.batch_report import BATCH_GAUGES
 from metis_node.node.readiness import L1_GAUGES
 from metis_node.node.staking_assembly import STAKING_GAUGES
