@@ -1,0 +1,1 @@
+"""The trio side: a libp2p host and what runs around it. Imported by the network's thread alone."""
