@@ -1,0 +1,1 @@
+"""The host of the agreement: it feeds `consensus/machine.py` and performs what that orders."""

@@ -1,0 +1,771 @@
+"""The host of the agreement: one task that owns the consensus machine, feeds it from one inbox and
+performs its effects in order.
+
+What leaves the process leaves after the journal is on disk. What the machine decides becomes the
+head in one atomic write, and the next height begins. Blocks that come with a certificate go past
+the machine: more than 2/3 of the power need no more agreement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from metis_node.chain.blockchain import Blockchain
+from metis_node.chain.header_rules import earliest_time_ms
+from metis_node.codec.block_messages import (
+    INLINE_BYTES,
+    BlockProposal,
+    DecidedBlock,
+    encode_block_proposal,
+    encode_decided,
+)
+from metis_node.codec.consensus import encode_evidence, encode_message, signed_digests, with_senders
+from metis_node.codec.extra_data import decode_extra_data
+from metis_node.codec.headers import open_sealed
+from metis_node.codec.sequencer_transactions import participation_of
+from metis_node.consensus.certificates import check_certificate
+from metis_node.consensus.effects import (
+    Broadcast,
+    BuildBlock,
+    CancelBuild,
+    Decide,
+    Effect,
+    EnterRound,
+    Halt,
+    Record,
+    RefuseMessage,
+    ReportEvidence,
+    ScheduleTimeout,
+    Sign,
+    StopSigning,
+    ValidateBlock,
+)
+from metis_node.consensus.guard import SigningRefusedError
+from metis_node.consensus.inputs import (
+    BlockBuilt,
+    BlockValidated,
+    CertificateReceived,
+    HeightStarted,
+    Input,
+    MessageSigned,
+    ProposalReceived,
+    ReplayEnded,
+    RoundCertificateReceived,
+    SigningRefused,
+    Stalled,
+    Verdict,
+    VoteReceived,
+    YieldReceived,
+    YieldRequested,
+)
+from metis_node.consensus.machine import ConsensusMachine
+from metis_node.consensus.members import Members
+from metis_node.consensus.timeouts import Step
+from metis_node.engine.block_builder import BlockBuilder, Sequencing
+from metis_node.engine.consensus.builder_pace import BuilderPace
+from metis_node.engine.consensus.candidates import Candidate, Candidates
+from metis_node.engine.consensus.journal import ConsensusJournal, Entry, JournalledBlock
+from metis_node.engine.consensus.participation import PrecommitBook
+from metis_node.engine.consensus.reception import (
+    Arrival,
+    Arrived,
+    DecidedArrived,
+    EvidenceArrived,
+    ProposalArrived,
+    recovered,
+)
+from metis_node.engine.consensus.story import Story
+from metis_node.engine.consensus.timers import Timers
+from metis_node.engine.inbox import Inbox
+from metis_node.errors import Fatal, Invalid, InvalidBlock, Temporary
+from metis_node.staking.epochs import LATE_HEIGHTS
+from metis_node.types.consensus import (
+    Certificate,
+    Evidence,
+    Member,
+    Message,
+    Proposal,
+    RoundCertificate,
+    Signed,
+    Vote,
+    Yield,
+)
+from metis_node.types.network import Offence, PeerId, Topic
+from metis_node.types.primitives import Address, Hash32
+from metis_node.types.signing import SigningDomain
+
+if TYPE_CHECKING:
+    from metis_node.engine.consensus.origin_watch import OriginWatch
+    from metis_node.engine.consensus.ports import Gossip
+    from metis_node.engine.consensus.signer import GuardedSigner
+    from metis_node.engine.ports import Clock, EpochSource
+    from metis_node.staking.epochs import EpochWindow
+
+MAX_INBOX = 16_384
+STALL_INTERVAL_S = 1.0
+EVIDENCE_KEPT = 256
+HELP_INTERVAL_MS = 1_000
+MAX_HELPED = 1_024  # peers
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _DecidedOrder:
+    """A decided block, and who waits to hear whether it became the head."""
+
+    peer: PeerId
+    block: DecidedBlock
+    answer: asyncio.Future[bool] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    height: int
+    round: int
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class _Validated:
+    height: int
+    block_hash: Hash32
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _EpochLooked:
+    """The epoch of the next height may be known now."""
+
+
+_Item = Input | Arrival | _DecidedOrder | _Built | _Validated | _EpochLooked
+
+
+class ConsensusHost:
+    """Run it as a task of the node. One per chain with validators."""
+
+    def __init__(
+        self,
+        *,
+        chain: Blockchain,
+        epochs: EpochSource,
+        machine: ConsensusMachine,
+        candidates: Candidates,
+        precommits: PrecommitBook,
+        builder: BlockBuilder,
+        origins: OriginWatch,
+        journal: ConsensusJournal | None,
+        signer: GuardedSigner | None,
+        domain: SigningDomain,
+        gossip: Gossip,
+        clock: Clock,
+        story: Story,
+        listen_ms: int,
+    ) -> None:
+        """`signer` None: watch, and take what others decide. `listen_ms`: how long a node with a
+        key listens whether that key signs elsewhere, before it signs itself."""
+        self._chain = chain
+        self._epochs = epochs
+        self._machine = machine
+        self._candidates = candidates
+        self._precommits = precommits
+        self._builder = builder
+        self._origins = origins
+        self._journal = journal
+        self._signer = signer
+        self._domain = domain
+        self._gossip = gossip
+        self._clock = clock
+        self._story = story
+        self._listen_ms = listen_ms
+        self._inbox: Inbox[_Item] = Inbox("the agreement", MAX_INBOX)
+        self._timers = Timers(self._post)
+        self._pace = BuilderPace()
+        self._work: set[asyncio.Task[None]] = set()
+        self._build: asyncio.Task[None] | None = None
+        self._window: EpochWindow | None = None
+        self._has_begun = False
+        self._progress = 0  # what the height had come to when it was last looked at
+        self.evidence: deque[Evidence] = deque(maxlen=EVIDENCE_KEPT)
+        self.stopped_signing = ""  # why, where it has
+        self.on_ahead: Callable[[PeerId, int], None] | None = None  # a peer has this block
+        self.decided_block: Callable[[int], DecidedBlock | None] | None = None
+        self._helped: dict[PeerId, int] = {}
+
+    # --- what others may ask -------------------------------------------------------------------
+
+    @property
+    def me(self) -> Address | None:
+        return None if self._signer is None else self._signer.address
+
+    @property
+    def window(self) -> EpochWindow | None:
+        """The epoch of the height that is being agreed on; None while it is not known."""
+        return self._window
+
+    def active_sequencer(self) -> Address | None:
+        """Whose turn round 0 of the next height is."""
+        window = self._window
+        if window is None:
+            return None
+        return window.current.proposer(self._base(window), 0).signer
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this node holds the pen."""
+        return self._signer is not None and self.active_sequencer() == self._signer.address
+
+    def deliver(self, arrival: Arrival) -> None:
+        """From the reception."""
+        self._post(arrival)
+
+    async def take_decided(self, peer: PeerId, block: DecidedBlock) -> bool:
+        """Make a decided block the head, if it follows. Raises Invalid where it proves nothing."""
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._post(_DecidedOrder(peer, block, answer))
+        return await answer
+
+    def yield_turn(self) -> None:
+        """Let this node's present or next turn pass."""
+        self._post(YieldRequested())
+
+    # --- the task ------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        stall = asyncio.ensure_future(self._tick())
+        try:
+            await self._listen()
+            await self._load_precommits()
+            await self._begin_height()
+            while True:
+                for item in await self._inbox.take_all():
+                    await self._handle(item)
+        finally:
+            stall.cancel()
+            self._end_work()
+
+    async def _listen(self) -> None:
+        """Rule C18: a key that signs elsewhere shows itself before this node signs."""
+        if self._signer is None or self._chain.head.number == 0:
+            return
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._listen_ms / 1000
+        kept: list[_Item] = []
+        while (left := until - loop.time()) > 0:
+            try:
+                async with asyncio.timeout(left):
+                    item = await self._inbox.take()
+            except TimeoutError:
+                break
+            if isinstance(item, Arrived):
+                self._look_for_own_key(item.message)
+            kept.append(item)
+        for item in kept:
+            self._post(item)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(STALL_INTERVAL_S)
+            height = self._machine.height
+            due = earliest_time_ms(self._chain.head.header, self._chain.rules)
+            if height == self._progress and self._clock.now_ms() > due:
+                self._post(Stalled(height=height))
+            self._progress = height
+
+    def _post(self, item: _Item) -> None:
+        try:
+            self._inbox.put(item)
+        except Temporary:
+            self._story.message_dropped()
+            if isinstance(item, _DecidedOrder) and item.answer is not None:
+                item.answer.set_result(False)
+
+    async def _handle(self, item: _Item) -> None:
+        match item:
+            case Arrived():
+                await self._on_arrived(item)
+            case ProposalArrived():
+                await self._on_proposal_arrived(item)
+            case DecidedArrived():
+                await self._on_decided_order(_DecidedOrder(item.peer, item.value, None))
+            case EvidenceArrived():
+                self._on_evidence(item.evidence, is_own=False)
+            case _DecidedOrder():
+                await self._on_decided_order(item)
+            case _Built():
+                await self._on_built(item)
+            case _Validated():
+                await self._on_validated(item)
+            case _EpochLooked():
+                if self._window is None:
+                    await self._begin_height()
+            case _:
+                if self._machine.height:
+                    await self._feed(item)
+
+    # --- heights -------------------------------------------------------------------------------
+
+    async def _begin_height(self) -> None:
+        """On the head. Rule C1: the set of a height follows from the block below it and from L1."""
+        self._end_work()
+        height = self._chain.head.number + 1
+        self._window = window = self._epochs.window_of(height)
+        if window is None:
+            self._story.waiting_for_epoch(height)
+            self._spawn(self._look_again())
+            return
+        self._candidates.begin(window)
+        entries = self._journalled(height)
+        base = self._base(window)
+        order = tuple(
+            Member(signer=validator.signer, power=validator.power)
+            for validator in window.current.order
+        )
+        started = HeightStarted(
+            height=height,
+            order=order,
+            base=base,
+            is_slow_builder=self._pace.is_slow(
+                window.current.order[base].signer, window.current.number
+            ),
+        )
+        self._story.height_started(height, window)
+        await self._feed(started)
+        if entries is not None:
+            await self._replay(entries)
+
+    def _journalled(self, height: int) -> list[Entry] | None:
+        """What the last process recorded, before the first height; None at every other one."""
+        if self._journal is None:
+            return None
+        entries = None if self._has_begun else self._journal.entries(height)
+        self._has_begun = True
+        self._journal.begin(height)
+        return entries
+
+    async def _load_precommits(self) -> None:
+        """Those that the certificates of the last blocks hold."""
+        head = self._chain.head.number
+        for number in range(max(1, head + 1 - LATE_HEIGHTS), head + 1):
+            window = self._epochs.window_of(number)
+            block = self.decided_block(number) if self.decided_block is not None else None
+            if window is None or block is None or block.transactions is None:
+                continue
+            digests = signed_digests(self._domain, block.certificate)
+            certificate = with_senders(block.certificate, await recovered(digests))
+            assert isinstance(certificate, Certificate)
+            recorded = participation_of(block.transactions[:3])
+            self._precommits.on_decided(certificate, window.current.order, recorded)
+
+    async def _replay(self, entries: Sequence[Entry]) -> None:
+        """Rule C23."""
+        for entry in entries:
+            if isinstance(entry, JournalledBlock):
+                sealed, builder = self._candidates.open(entry.header_rlp)
+                self._candidates.add(sealed, builder, body=entry.transactions)
+            else:
+                await self._feed(entry)
+        if entries:
+            log.info("journal replayed", height=self._machine.height, entries=len(entries))
+        await self._feed(ReplayEnded())
+
+    async def _look_again(self) -> None:
+        await self._origins.changed()
+        self._post(_EpochLooked())
+
+    def _base(self, window: EpochWindow) -> int:
+        """Rule E6."""
+        head = self._chain.head
+        index = decode_extra_data(head.header.extra_data).builder_index
+        return window.current.base(head.number + 1, index)
+
+    def _end_work(self) -> None:
+        self._timers.cancel()
+        self._build = None
+        for task in self._work:
+            task.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._work.add(task)
+        task.add_done_callback(self._on_work_done)
+        return task
+
+    def _on_work_done(self, task: asyncio.Task[None]) -> None:
+        self._work.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("work for the agreement failed", exc_info=task.exception())
+
+    # --- the machine and its effects -----------------------------------------------------------
+
+    async def _feed(self, fact: Input) -> None:
+        """One input and everything it leads to; what is to be sent leaves at the end, when the
+        journal is on disk."""
+        facts = deque([fact])
+        outgoing: list[Message] = []
+        decided: Decide | None = None
+        while facts:
+            for effect in self._machine.step(facts.popleft()):
+                match effect:
+                    case Sign():
+                        facts.append(await self._signed(effect.message))
+                    case Record():
+                        self._record(effect)
+                    case Broadcast():
+                        outgoing.append(effect.message)
+                    case Decide():
+                        decided = effect
+                    case _:
+                        self._perform(effect)
+        if outgoing or decided is not None:
+            await self._flush()
+            for message in outgoing:
+                self._broadcast(message)
+        if decided is not None:
+            await self._on_decided(decided)
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case EnterRound():
+                self._story.round_entered(effect, is_mine=effect.proposer == self.me)
+            case ScheduleTimeout():
+                self._timers.arm(effect, self._begin_of(effect))
+            case BuildBlock():
+                self._build = self._spawn(self._build_block(effect))
+            case CancelBuild():
+                if self._build is not None:
+                    self._build.cancel()
+            case ValidateBlock():
+                self._spawn(self._validate(effect.proposal))
+            case ReportEvidence():
+                self._on_evidence(effect.evidence, is_own=True)
+            case RefuseMessage():
+                self._story.message_refused(effect)
+            case StopSigning():
+                self._stop_signing(effect.reason)
+            case Halt():
+                raise Fatal(
+                    f"{effect.reason}: block {self._machine.height} (0x{effect.block_hash.hex()}). "
+                    "This node's state or software differs from the others': run `metis-node db "
+                    "verify`, compare the version, and sync again into an empty directory"
+                )
+            case _:
+                raise AssertionError(f"nobody performs {effect!r}")
+
+    async def _signed(self, message: Signed) -> MessageSigned | SigningRefused:
+        if self._signer is None or self.stopped_signing:
+            return SigningRefused(message=message, reason=self.stopped_signing or "no key")
+        loop = asyncio.get_running_loop()
+        try:
+            signature = await loop.run_in_executor(None, self._signer.sign, message)
+        except SigningRefusedError as error:
+            return SigningRefused(message=message, reason=error.message)
+        signed = with_senders(_with_signature(message, signature), [self._signer.address])
+        assert isinstance(signed, Vote | Proposal | Yield)
+        return MessageSigned(message=signed)
+
+    def _record(self, effect: Record) -> None:
+        if self._journal is not None:
+            self._journal.record(effect.entry)
+
+    async def _flush(self) -> None:
+        if self._journal is not None:
+            with self._story.journal_flush():
+                await self._journal.flush()
+
+    def _begin_of(self, effect: ScheduleTimeout) -> Awaitable[None] | None:
+        """Rule C12: round 0's propose time-out begins when the block can be there."""
+        if effect.step is not Step.PROPOSE or effect.round > 0:
+            return None
+        return self._block_possible()
+
+    async def _block_possible(self) -> None:
+        head = self._chain.head
+        await self._clock.wait_until_ms(earliest_time_ms(head.header, self._chain.rules))
+        await self._origins.available(head)
+
+    # --- building and validating ---------------------------------------------------------------
+
+    async def _build_block(self, effect: BuildBlock) -> None:
+        window, parent = self._window, self._chain.head
+        assert window is not None
+        assert self.me is not None
+        place = next(
+            index for index, one in enumerate(window.current.order) if one.signer == self.me
+        )
+        await self._clock.wait_until_ms(earliest_time_ms(parent.header, self._chain.rules))
+        participation, proofs = self._precommits.record(effect.height)
+        record = window.record(effect.height, place=place, participation=participation)
+        built = await self._builder.build(parent, Sequencing(record=record, window=window))
+        if built is None:
+            return
+        candidate = self._candidates.add_built(built.verified, self.me, built.body, proofs)
+        self._post(_Built(effect.height, effect.round, candidate))
+
+    async def _on_built(self, item: _Built) -> None:
+        if item.height != self._machine.height:
+            return
+        self._journal_block(item.candidate)
+        await self._feed(
+            BlockBuilt(
+                height=item.height,
+                round=item.round,
+                block_hash=item.candidate.sealed.hash,
+            )
+        )
+
+    async def _validate(self, proposal: Proposal) -> None:
+        verdict = await self._candidates.validate(proposal.block_hash)
+        if verdict is None:
+            found = self._candidates.get(proposal.block_hash)
+            self._story.block_unknown(proposal, found.reason if found is not None else "")
+            return
+        self._post(_Validated(proposal.height, proposal.block_hash, verdict))
+
+    async def _on_validated(self, item: _Validated) -> None:
+        if item.height != self._machine.height:
+            return
+        found = self._candidates.get(item.block_hash)
+        if found is not None and item.verdict is Verdict.VALID:
+            self._journal_block(found)
+        await self._feed(
+            BlockValidated(height=item.height, block_hash=item.block_hash, verdict=item.verdict)
+        )
+
+    def _journal_block(self, candidate: Candidate) -> None:
+        if self._journal is not None:
+            self._journal.record(
+                JournalledBlock(header_rlp=candidate.sealed.rlp, transactions=candidate.raw_body)
+            )
+
+    # --- arrivals ------------------------------------------------------------------------------
+
+    async def _on_arrived(self, item: Arrived) -> None:
+        message = item.message
+        self._look_for_own_key(message)
+        if message.height > self._chain.head.number + 1:
+            self._on_ahead(item.peer, message.height)
+        elif message.height <= self._chain.head.number:
+            self._on_old(item.peer, message)
+            return
+        if self._machine.height and self._window is not None:
+            await self._feed(_fact_of(message))
+
+    def _on_old(self, peer: PeerId, message: Message) -> None:
+        """A vote for a decided block counts for participation; who stays behind gets that block."""
+        if isinstance(message, Vote) and self._precommits.add(message):
+            return
+        self._help(peer, message.height)
+
+    def _on_ahead(self, peer: PeerId, height: int) -> None:
+        """Whoever speaks of a height has the block below it."""
+        if self.on_ahead is not None:
+            self.on_ahead(peer, height - 1)
+
+    def _help(self, peer: PeerId, height: int) -> None:
+        """The peer stands at a height that is decided: it gets the block, once a second at most."""
+        now = self._clock.now_ms()
+        if now - self._helped.get(peer, 0) < HELP_INTERVAL_MS or self.decided_block is None:
+            return
+        block = self.decided_block(height)
+        if block is None:
+            return
+        if len(self._helped) >= MAX_HELPED:
+            self._helped.clear()
+        self._helped[peer] = now
+        self._gossip.send(peer, Topic.BLOCKS, encode_decided(block))
+
+    async def _on_proposal_arrived(self, item: ProposalArrived) -> None:
+        value = item.value
+        proposal = value.proposal
+        self._look_for_own_key(proposal)
+        if proposal.height != self._machine.height or self._window is None:
+            if proposal.height > self._machine.height:
+                self._on_ahead(item.peer, proposal.height)
+            return
+        try:
+            sealed, builder = self._candidates.open(value.header_rlp)
+            if sealed.hash != proposal.block_hash:
+                raise InvalidBlock("the proposal names another block than it carries")
+        except InvalidBlock as error:
+            log.warning("a proposal was refused", peer=item.peer, reason=error.message)
+            self._gossip.penalise(item.peer, Offence.FORGED)
+            return
+        await self._learn_precommits(value.precommits)
+        self._candidates.add(
+            sealed, builder, body=value.transactions, hashes=value.hashes, proofs=value.precommits
+        )
+        self._pace.observe(builder, self._lateness_share())
+        await self._feed(ProposalReceived(proposal=proposal, builder=builder))
+
+    async def _learn_precommits(self, attached: Sequence[Vote]) -> None:
+        votes = self._precommits.completed(attached)
+        senders = await recovered([signed_digests(self._domain, vote)[0] for vote in votes])
+        for vote, sender in zip(votes, senders, strict=True):
+            if sender is not None:
+                known = with_senders(vote, [sender])
+                assert isinstance(known, Vote)
+                self._precommits.add(known)
+
+    def _lateness_share(self) -> float:
+        """How late the block is, in propose time-outs."""
+        due = earliest_time_ms(self._chain.head.header, self._chain.rules)
+        consensus = self._chain.rules.consensus
+        assert consensus is not None
+        return (self._clock.now_ms() - due) / consensus.timeouts.propose_ms
+
+    def _look_for_own_key(self, message: Message) -> None:
+        if self._signer is None or isinstance(message, Certificate | RoundCertificate):
+            return
+        if message.sender != self._signer.address or self.stopped_signing:
+            return
+        if self._signer.guard.shows_another_signer(message):
+            self._stop_signing(
+                f"this key signed for height {message.height}, round {message.round}, elsewhere: "
+                "it runs on another machine. Stop one of the two; then start this node again"
+            )
+
+    def _stop_signing(self, reason: str) -> None:
+        self.stopped_signing = reason
+        self._story.signing_stopped(reason)
+
+    def _on_evidence(self, evidence: Evidence, *, is_own: bool) -> None:
+        """Kept and told on once; what it costs is the business of L1."""
+        if evidence in self.evidence:
+            return
+        self.evidence.append(evidence)
+        self._story.evidence_seen(evidence)
+        if is_own:
+            self._gossip.publish(Topic.EVIDENCE, encode_evidence(evidence))
+
+    # --- decided blocks ------------------------------------------------------------------------
+
+    async def _on_decided(self, effect: Decide) -> None:
+        """The machine's own decision."""
+        certificate, window = effect.certificate, self._window
+        assert window is not None
+        found = self._candidates.get(certificate.block_hash)
+        assert found is not None, "a block is decided after it was found valid"
+        imported = await self._candidates.commit(certificate, window)
+        self._story.decided(certificate, effect.round, imported)
+        if found.builder == self.me:
+            self._announce(certificate, found)
+        await self._after_commit(certificate, window, found.raw_body)
+
+    def _announce(self, certificate: Certificate, found: Candidate) -> None:
+        """To those who do not vote. Big blocks are fetched by who lacks them."""
+        body = found.raw_body
+        inline = sum(len(raw) for raw in body) <= INLINE_BYTES
+        decided = DecidedBlock(
+            certificate=certificate,
+            header_rlp=found.sealed.rlp,
+            transactions=body if inline else None,
+        )
+        self._gossip.publish(Topic.BLOCKS, encode_decided(decided))
+
+    async def _on_decided_order(self, order: _DecidedOrder) -> None:
+        try:
+            taken = await self._take(order.peer, order.block)
+        except Invalid as error:
+            self._settle(order, error)
+        except Temporary:
+            self._settle(order, False)
+        else:
+            self._settle(order, taken)
+
+    def _settle(self, order: _DecidedOrder, result: bool | Invalid) -> None:
+        if order.answer is None:
+            if isinstance(result, Invalid):
+                log.warning("a decided block was refused", peer=order.peer, reason=result.message)
+                self._gossip.penalise(order.peer, Offence.FORGED)
+        elif order.answer.done():
+            pass
+        elif isinstance(result, Invalid):
+            order.answer.set_exception(result)
+        else:
+            order.answer.set_result(result)
+
+    async def _take(self, peer: PeerId, block: DecidedBlock) -> bool:
+        """Rule C25. Raises Invalid."""
+        height, window = block.certificate.height, self._window
+        if height != self._chain.head.number + 1 or window is None:
+            if height > self._chain.head.number + 1:
+                self._on_ahead(peer, height + 1)
+            return False
+        if self._machine.is_decided and self._machine.height == height:
+            return False
+        sealed = open_sealed(block.header_rlp)
+        if sealed.hash != block.certificate.block_hash:
+            raise InvalidBlock("the certificate is of another block")
+        order = tuple(Member(signer=one.signer, power=one.power) for one in window.current.order)
+        check_certificate(block.certificate, Members(order, 0))
+        found = self._candidates.add(
+            sealed, self._candidates.open(block.header_rlp)[1], body=block.transactions
+        )
+        if found is None or (found.body is None and found.verified is None):
+            self._on_ahead(peer, height + 1)  # fetched by range
+            return False
+        imported = await self._candidates.commit(block.certificate, window)
+        self._story.taken(block.certificate, imported)
+        await self._after_commit(block.certificate, window, found.raw_body)
+        return True
+
+    async def _after_commit(
+        self,
+        certificate: Certificate,
+        window: EpochWindow,
+        body: Sequence[bytes],
+    ) -> None:
+        self._precommits.on_decided(
+            certificate, window.current.order, participation_of(list(body[:3]))
+        )
+        await self._begin_height()
+
+    # --- sending -------------------------------------------------------------------------------
+
+    def _broadcast(self, message: Message) -> None:
+        """To every peer on its own stream; by gossip too once a height does not move."""
+        topic, payload = self._encoded(message)
+        for peer in self._gossip.peers():
+            self._gossip.send(peer, topic, payload)
+        if self._machine.round > 0:
+            self._gossip.publish(topic, payload)
+
+    def _encoded(self, message: Message) -> tuple[Topic, bytes]:
+        if not isinstance(message, Proposal):
+            return Topic.VOTES, encode_message(message)
+        found = self._candidates.get(message.block_hash)
+        assert found is not None, "what is proposed is known"
+        body = found.raw_body
+        inline = sum(len(raw) for raw in body) <= INLINE_BYTES
+        value = BlockProposal(
+            proposal=message,
+            header_rlp=found.sealed.rlp,
+            transactions=body if inline else None,
+            precommits=found.proofs,
+        )
+        return Topic.PROPOSALS, encode_block_proposal(value)
+
+
+def _fact_of(message: Message) -> Input:
+    match message:
+        case Vote():
+            return VoteReceived(vote=message)
+        case Yield():
+            return YieldReceived(message=message)
+        case Certificate():
+            return CertificateReceived(certificate=message)
+        case RoundCertificate():
+            return RoundCertificateReceived(certificate=message)
+        case Proposal():
+            raise AssertionError("a proposal comes with its block")
+
+
+def _with_signature(message: Signed, signature: bytes) -> Signed:
+    return replace(message, signature=signature)
