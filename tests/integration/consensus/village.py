@@ -230,7 +230,7 @@ class Village:
             origins=l1,  # type: ignore[arg-type]
             precommits=precommits,
             clock=clock,
-            fetch_body=lambda block_hash: self._no_body(block_hash),
+            fetch_body=self._no_body,
         )
         serving = Serving(chain=chain, mempool=mempool, candidates=candidates)
         host = ConsensusHost(
