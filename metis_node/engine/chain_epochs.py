@@ -24,8 +24,8 @@ from metis_node.execution.sequencer_set import SequencerSetState
 from metis_node.staking.epochs import (
     Epoch,
     EpochWindow,
-    absent_by_record,
     absent_last,
+    absent_validators,
     epoch_of_opening,
 )
 from metis_node.staking.static_epochs import StaticEpochs
@@ -144,6 +144,9 @@ class ChainEpochs:
         planned = self._planned(number)
         if planned is None:
             return None
+        if not planned.order:
+            log.error("an epoch cannot begin: there never was a validator", epoch=number)
+            return None
         if self._next is None or self._next[:2] != (head.hash, planned):
             self._next = (head.hash, planned, self._decided(planned, head))
         return self._next[2]
@@ -158,7 +161,7 @@ class ChainEpochs:
         if not head.number:
             return planned
         shown = SequencerSetState(self._chain.engine, head.number).participation()
-        absent = absent_by_record(planned.order, builders=shown.builders, named=shown.named)
+        absent = absent_validators(planned.order, builders=shown.builders, named=shown.named)
         if 0 < len(absent) < len(planned.order):
             log.warning(
                 "validators go behind all others: no vote of theirs was recorded",

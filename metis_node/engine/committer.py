@@ -137,7 +137,7 @@ class Committer:
         if window is None:
             raise Temporary(
                 f"the epoch of block {number} is not decided: the L1 blocks that decide it are not "
-                "read yet"
+                "read yet, or nobody ever had stake there"
             )
         return window
 

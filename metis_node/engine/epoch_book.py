@@ -1,7 +1,8 @@
 """The epochs of this chain, from its own block times and from what was read of L1.
 
-Keeps three numbers per epoch and computes the rest again when asked. Participation is not looked at
-yet: the order is that of stake and randomness alone.
+Keeps three numbers per epoch and computes the rest again when asked. The order here is that of
+stake and randomness alone: on a chain with validators this is the plan that `ChainEpochs` follows,
+which puts those behind who did not take part.
 """
 
 from __future__ import annotations

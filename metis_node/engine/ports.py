@@ -46,6 +46,11 @@ class EpochSource(Protocol):
         this node has not read enough of L1."""
         ...
 
+    def newest(self) -> Epoch | None:
+        """The newest that is decided: that of the head, or the next one where the head is the last
+        block of its epoch."""
+        ...
+
     def epoch_of(self, height: int) -> Epoch | None:
         """The epoch of a block; None where it is not decided yet."""
         ...

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from metis_node.codec.hashes import keccak256
 from metis_node.codec.sequencer_transactions import SEQUENCER_SET
 from metis_node.execution.engine import Engine
+from metis_node.staking.rewards import EpochRecord, SequencerRecord
+from metis_node.types.primitives import Hash32
 
 ENTRIES = 0
+RECORDS = 1
 HEAD = 2
 BOOKS = 3  # two, by the parity of the epoch
 BOOK_SLOTS = 7
@@ -22,7 +25,11 @@ NAMED_LATE = 25
 BUILT = 1
 NAMED = 2
 MEMBERS = 3
+TALLIES = 4
+VOTES = 6
+VOTES_PER_WORD = 8
 
+U32 = (1 << 32) - 1
 U64 = (1 << 64) - 1
 
 
@@ -63,6 +70,23 @@ class SequencerSetState:
             version=word >> 192,
         )
 
+    def record(self, epoch: int) -> EpochRecord | None:
+        """What the sequencers of an epoch did up to this block; None where it is kept no more."""
+        book, entry = BOOKS + BOOK_SLOTS * (epoch & 1), self.entry(epoch)
+        if entry is None or self._word(book) & U64 != epoch:
+            return None
+        done = tuple(
+            self._record_of(book, place) for place in range(self._word(book) >> 128 & 0xFFFF)
+        )
+        return EpochRecord(
+            start=entry.start, end=entry.end, stake_block=entry.stake_block, sequencers=done
+        )
+
+    def record_hash(self, epoch: int) -> Hash32 | None:
+        """Of the closed record; None while it is open."""
+        word = self._word(_place(epoch, RECORDS))
+        return Hash32(word.to_bytes(32, "big")) if word else None
+
     def participation(self) -> Participation:
         """What decides who is absent in the next epoch (E4)."""
         current = self._word(HEAD) & U64
@@ -79,6 +103,17 @@ class SequencerSetState:
                 if seen >> place & 1 or late > earliest:
                     named.add(sequencer_id)
         return Participation(builders=frozenset(builders), named=frozenset(named))
+
+    def _record_of(self, book: int, place: int) -> SequencerRecord:
+        tally = self._word(_place(place, book + TALLIES))
+        votes = self._word(_place(place // VOTES_PER_WORD, book + VOTES))
+        return SequencerRecord(
+            sequencer_id=tally & U64,
+            blocks_built=tally >> 64 & U32,
+            turns_missed=tally >> 96 & U32,
+            votes_recorded=votes >> 32 * (place % VOTES_PER_WORD) & U32,
+            block_pay=tally >> 128 & U64,
+        )
 
     def _members(self, book: int) -> list[int]:
         size = self._word(book) >> 128 & 0xFFFF

@@ -200,6 +200,7 @@ def chain_backend(
         pending=parts.pending,
         readers=parts.readers,
         registry=parts.telemetry.registry,
+        epochs=parts.epochs,
         namespaces=frozenset(config.rpc.namespaces),
         allow_unprotected=config.mempool.allow_unprotected,
         routers=routers,

@@ -132,6 +132,8 @@ def staking_parts(
         time_of=_time_of(parts),
     )
     follower.subscribe(epochs.on_step)
+    if parts.epochs is not None and not parts.epochs.has_plan:
+        parts.epochs.follow(epochs)
     return StakingParts(source=source, follower=follower, epochs=epochs)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from metis_node.engine.epoch_book import EpochBook
     from metis_node.engine.heads import Heads, PendingTransactions
     from metis_node.engine.intake import Intake
+    from metis_node.engine.ports import EpochSource
     from metis_node.engine.staking_follower import StakingFollower
     from metis_node.types.primitives import Address
 
@@ -63,6 +64,7 @@ class Backend:
     batches: Callable[[], Json | None] = lambda: None
     transaction_batch: Callable[[int], Json | None] = field(default=lambda _number: None)
     staking: Callable[[], StakingView | None] = lambda: None
+    epochs: EpochSource | None = None  # of a chain with validators
     peer_count: Callable[[], int] = lambda: 0
     checks: Sequence[Check] = ()
     routers: Sequence[APIRouter] = ()  # e.g. the embedded L1's beacon routes

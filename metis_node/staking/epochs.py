@@ -6,7 +6,7 @@ of `docs/protocol/staking.md`). Which L1 blocks decide is in `seeds.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from metis_node.codec.hashes import keccak256
@@ -196,25 +196,10 @@ def _seat_of(point: int, validators: Sequence[Validator]) -> int:
 
 
 def absent_validators(
-    validators: Sequence[Validator], records: Mapping[int, Set[int]]
-) -> frozenset[int]:
-    """E4: who has not shown that it runs. `records` has each builder of the blocks of e-2 and e-1,
-    by id, with the ids whose votes its blocks record."""
-    absent: set[int] = set()
-    for validator in validators:
-        others = [named for builder, named in records.items() if builder != validator.sequencer_id]
-        if len(others) >= LEAST_WITNESSES and not any(
-            validator.sequencer_id in named for named in others
-        ):
-            absent.add(validator.sequencer_id)
-    return frozenset(absent)
-
-
-def absent_by_record(
     validators: Sequence[Validator], *, builders: Set[int], named: Set[int]
 ) -> frozenset[int]:
-    """E4 from what `SequencerSet` keeps: who built a block of e-2 and e-1, and whom a record in the
-    block of another names, by id."""
+    """E4: who has not shown that it runs. `builders` built a block of e-2 and e-1, `named` are whom
+    a record there, in the block of another, names; by id, as `SequencerSet` keeps them."""
     return frozenset(
         validator.sequencer_id
         for validator in validators

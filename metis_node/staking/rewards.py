@@ -109,5 +109,27 @@ def record_hash(epoch: int, record: EpochRecord) -> Hash32:
     return Hash32(keccak256(b"".join(word.to_bytes(32, "big") for word in words)))
 
 
+def closed_record(data: bytes) -> EpochRecord:
+    """The record in the data of the event `EpochClosed(epoch, recordHash, record)`."""
+    words = [int.from_bytes(data[at : at + 32], "big") for at in range(0, len(data), 32)]
+    start, end, stake_block, _, count, *rows = words[2:]
+    assert len(rows) == 5 * count, "the event is the contract's own"
+    return EpochRecord(
+        start=start,
+        end=end,
+        stake_block=stake_block,
+        sequencers=tuple(
+            SequencerRecord(
+                sequencer_id=rows[at],
+                blocks_built=rows[at + 1],
+                turns_missed=rows[at + 2],
+                votes_recorded=rows[at + 3],
+                block_pay=rows[at + 4],
+            )
+            for at in range(0, len(rows), 5)
+        ),
+    )
+
+
 def _votes(done: SequencerRecord, record: EpochRecord) -> int:
     return min(done.votes_recorded, record.heights)  # R1

@@ -1,4 +1,4 @@
-"""metis_: who validates, with which stake, under which parameters, and whose turn it is.
+"""metis_: who validates, with which stake, and under which parameters.
 
 Answered from what was read of the contracts on L1. All are null on a network without contracts.
 """
@@ -14,7 +14,6 @@ from metis_node.rpc import hexadecimal, views
 from metis_node.rpc.backend import Backend, StakingView
 from metis_node.rpc.method import Method
 from metis_node.rpc.session import Session
-from metis_node.staking.epochs import Epoch
 from metis_node.staking.registry import UnseenL1Block
 from metis_node.staking.validators import Sequencer, Validator
 
@@ -33,19 +32,8 @@ class MetisStaking:
             Method("metis_validators", self._of_block(_validators)),
             Method("metis_sequencers", self._of_block(_sequencers)),
             Method("metis_parameters", self._of_block(_parameters)),
-            Method("metis_epoch", self.epoch),
             Method("metis_stakingStatus", self.status),
         ]
-
-    def epoch(self, params: list[Any], _session: Session) -> Any:
-        """By number, or the newest that is decided. Null for one that is not decided yet."""
-        hexadecimal.reject_more(params, 1)
-        staking = self._backend.staking()
-        if staking is None:
-            return None
-        number = _number(params, "epoch")
-        found = staking.epochs.newest() if number is None else staking.epochs.epoch(number)
-        return _epoch(found) if found is not None else None
 
     def status(self, params: list[Any], _session: Session) -> Any:
         """How far the contracts are followed."""
@@ -62,7 +50,7 @@ class MetisStaking:
             if staking is None:
                 return None
             book = staking.follower.book
-            number = _number(params, "l1Block")
+            number = number_or_latest(params, "l1Block")
             try:
                 return answer(book, book.cursor.number if number is None else number)
             except UnseenL1Block as error:
@@ -71,7 +59,7 @@ class MetisStaking:
         return handler
 
 
-def _number(params: list[Any], name: str) -> int | None:
+def number_or_latest(params: list[Any], name: str) -> int | None:
     """A number; None for `latest`, or where nothing is given."""
     value = hexadecimal.optional(params, 0)
     if value is None or value == LATEST:
@@ -87,11 +75,11 @@ def _validators(book: StakingBook, number: int) -> Json:
     return {
         "l1Block": hex(number),
         "totalPower": hex(book.registry.total_power_at(number)),
-        "validators": [_validator(v) for v in book.registry.validators_at(number)],
+        "validators": [validator_view(v) for v in book.registry.validators_at(number)],
     }
 
 
-def _validator(validator: Validator) -> Json:
+def validator_view(validator: Validator) -> Json:
     return {
         "id": hex(validator.sequencer_id),
         "signer": views.hex_data(validator.signer),
@@ -120,20 +108,6 @@ def _sequencer(entry: Sequencer) -> Json:
 def _parameters(book: StakingBook, number: int) -> Json:
     found = book.registry.parameters_at(number)
     return {"l1Block": hex(number), "parameters": {key: hex(v) for key, v in found.items()}}
-
-
-def _epoch(found: Epoch) -> Json:
-    return {
-        "epoch": hex(found.number),
-        "firstBlock": hex(found.start),
-        "lastBlock": hex(found.end),
-        "stakeBlock": hex(found.stake_block),
-        "seedBlock": hex(found.seed_block),
-        "seed": views.hex_data(found.seed),
-        "carried": found.is_carried,
-        "totalPower": hex(found.total_power),
-        "order": [_validator(validator) for validator in found.order],
-    }
 
 
 def _status(staking: StakingView) -> Json:

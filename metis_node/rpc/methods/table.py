@@ -18,6 +18,7 @@ from metis_node.rpc.methods.eth_state import EthState
 from metis_node.rpc.methods.eth_subscribe import EthSubscribe
 from metis_node.rpc.methods.eth_transactions import EthTransactions
 from metis_node.rpc.methods.metis import Metis, modules_method
+from metis_node.rpc.methods.metis_epochs import MetisEpochs
 from metis_node.rpc.methods.metis_staking import MetisStaking
 from metis_node.rpc.methods.net import Net
 from metis_node.rpc.methods.txpool import Txpool
@@ -55,6 +56,7 @@ def method_table(
         *Debug(backend, readers, limits, tags, transactions).methods(),
         *Metis(backend, transactions).methods(),
         *MetisStaking(backend).methods(),
+        *MetisEpochs(backend).methods(),
         *backend.extra_methods,
     ]
     served = [method for method in methods if _is_served(method, backend.namespaces)]

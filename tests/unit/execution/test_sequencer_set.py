@@ -19,7 +19,7 @@ from metis_node.codec.sequencer_transactions import (
 from metis_node.engine.block_template import BlockTemplate
 from metis_node.errors import Fatal, InvalidBlock
 from metis_node.execution.sequencer_set import Entry, SequencerSetState
-from metis_node.staking.epochs import absent_by_record
+from metis_node.staking.epochs import absent_validators
 from tests import chains
 from tests.sequenced import LENGTH, SequencedChain, places_of
 
@@ -65,7 +65,7 @@ def test_who_is_absent_is_what_the_contract_says_at_the_last_block_of_an_epoch(s
         if number % LENGTH == 0:
             order = it.window.current.order
             shown = state(it).participation()
-            absent = absent_by_record(order, builders=shown.builders, named=shown.named)
+            absent = absent_validators(order, builders=shown.builders, named=shown.named)
             told = {
                 v.sequencer_id
                 for v in order

@@ -14,7 +14,7 @@ from metis_node.node.config import Config, load_config
 from metis_node.node.deployment_file import write_record
 from metis_node.node.staking_contracts import Unfinished, staking_source
 from metis_node.types.primitives import Address, Hash32
-from metis_node.types.rules import ChainRules, Fork
+from metis_node.types.rules import ChainRules, ConsensusRules, Fork, StakedSet
 
 RULES = ChainRules(
     chain_id=901,
@@ -89,3 +89,34 @@ def test_a_file_of_another_network_is_refused(
     write_record(tmp_path / "l1-contracts.json", record)
     with pytest.raises(InvalidConfig, match=words):
         staking_source(config_of(tmp_path), RULES)
+
+
+# --- named by the genesis file ------------------------------------------------------------------
+
+NAMED = StakedSet(
+    locking_pool=ADDRESSES["LockingPool"],
+    network_parameters=ADDRESSES["NetworkParameters"],
+    first_block=100,
+)
+STAKED = replace(RULES, consensus=ConsensusRules(source=NAMED))
+
+
+@pytest.mark.parametrize(("first_block", "start"), [(100, 99), (200, 120), (0, 0)])
+def test_contracts_of_the_genesis_file_are_followed_without_any_other(
+    tmp_path: Path, first_block: int, start: int
+) -> None:
+    source = replace(NAMED, first_block=first_block)
+    found = staking_source(
+        config_of(tmp_path), replace(RULES, consensus=ConsensusRules(source=source))
+    )
+    assert found == StakingSource(
+        pool=NAMED.locking_pool, parameters=NAMED.network_parameters, start=start
+    )
+
+
+def test_the_addresses_file_must_agree_with_the_genesis_file(tmp_path: Path) -> None:
+    write_record(tmp_path / "l1-contracts.json", RECORD)
+    assert isinstance(staking_source(config_of(tmp_path), STAKED), StakingSource)
+    other = ConsensusRules(source=replace(NAMED, locking_pool=Address(b"\x77" * 20)))
+    with pytest.raises(InvalidConfig, match="the genesis file names 0x7777"):
+        staking_source(config_of(tmp_path), replace(RULES, consensus=other))

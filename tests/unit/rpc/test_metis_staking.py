@@ -9,6 +9,7 @@ import pytest
 from metis_node.engine.epoch_book import EpochBook
 from metis_node.errors import InvalidRequest
 from metis_node.rpc.backend import Backend, StakingView
+from metis_node.rpc.methods.metis_epochs import MetisEpochs
 from metis_node.rpc.methods.metis_staking import MetisStaking
 from metis_node.rpc.session import Session
 from metis_node.storage.memory import MemoryStore
@@ -20,6 +21,8 @@ POOL = Address(b"\x01" * 20)
 
 
 class Shape:
+    epochs = None
+
     def __init__(self, view: StakingView | None) -> None:
         self._view = view
 
@@ -28,7 +31,8 @@ class Shape:
 
 
 def caller(view: StakingView | None) -> Any:
-    methods = MetisStaking(cast("Backend", Shape(view))).methods()
+    backend = cast("Backend", Shape(view))
+    methods = [*MetisStaking(backend).methods(), *MetisEpochs(backend).methods()]
     handlers = {method.name: method.handler for method in methods}
     return lambda name, *params: handlers[f"metis_{name}"](list(params), cast("Session", None))
 

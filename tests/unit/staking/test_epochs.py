@@ -19,8 +19,10 @@ from metis_node.staking.epochs import (
     weighted_order,
 )
 from metis_node.staking.seeds import EpochAnchors, SeedBlock
+from metis_node.staking.static_epochs import StaticEpochs
 from metis_node.staking.validators import Validator
 from metis_node.types.primitives import Address, Hash32
+from metis_node.types.rules import StaticSet
 
 EPOCHS = 100_000
 # Upper 0.001 quantiles of chi-square: a right build fails one run in a thousand seeds, and the
@@ -144,6 +146,30 @@ def test_splitting_stake_over_distant_ids_does_not_change_the_chance() -> None:
 # --- participation ----------------------------------------------------------------------------
 
 
+def absent_by_text(chosen: tuple[Validator, ...], records: dict[int, set[int]]) -> frozenset[int]:
+    """E4 as it is written. `records`: each builder, with the ids that its blocks name."""
+    absent = set()
+    for v in chosen:
+        others = [named for builder, named in records.items() if builder != v.sequencer_id]
+        if len(others) >= 2 and not any(v.sequencer_id in named for named in others):
+            absent.add(v.sequencer_id)
+    return frozenset(absent)
+
+
+def absent_as_kept(chosen: tuple[Validator, ...], records: dict[int, set[int]]) -> frozenset[int]:
+    """From what the contract keeps of the same records."""
+    named = {i for builder, places in records.items() for i in places if i != builder}
+    return absent_validators(chosen, builders=set(records), named=named)
+
+
+@given(
+    st.dictionaries(st.integers(1, 8), st.sets(st.integers(1, 8)), max_size=8), st.integers(1, 7)
+)
+def test_what_the_contract_keeps_is_enough(records: dict[int, set[int]], size: int) -> None:
+    chosen = validators(*[1] * size)
+    assert absent_as_kept(chosen, records) == absent_by_text(chosen, records)
+
+
 @pytest.mark.parametrize(
     ("records", "absent"),
     [
@@ -159,7 +185,7 @@ def test_splitting_stake_over_distant_ids_does_not_change_the_chance() -> None:
 def test_who_was_never_recorded_by_two_other_builders_is_absent(
     records: dict[int, set[int]], absent: set[int]
 ) -> None:
-    assert absent_validators(validators(1, 1, 1, 1), records) == absent
+    assert absent_as_kept(validators(1, 1, 1, 1), records) == absent
 
 
 def test_the_absent_go_behind_in_their_order() -> None:
@@ -257,3 +283,22 @@ def test_the_pen_stays_with_the_builder_and_moves_on_by_rounds(
 def test_the_length_is_governed_within_bounds() -> None:
     assert epoch_length(None) == DEFAULT_LENGTH == 200
     assert [epoch_length(value) for value in (0, 64, 500, 10**6)] == [64, 64, 500, 86_400]
+
+
+# --- static sets --------------------------------------------------------------------------------
+
+
+def test_a_static_set_has_an_order_of_its_own_in_every_epoch_and_chain() -> None:
+    static = StaticSet(validators=validators(5, 6, 7, 8), epoch_length=70)
+    epochs = StaticEpochs(static, chain_id=9, genesis_hash=seed(1))
+    for number in range(5):
+        epoch = epochs.epoch(number)
+        assert (epoch.number, epoch.start, epoch.end) == (number, 1 + 70 * number, 70 * number + 70)
+        assert (epoch.stake_block, epoch.seed_block, epoch.is_carried) == (0, 0, False)
+        raw = b"metis/epoch" + (9).to_bytes(32, "big") + number.to_bytes(32, "big") + seed(1)
+        assert epoch.seed == keccak256(raw)
+        assert epoch.order == weighted_order(epoch.seed, static.validators)
+    orders = [tuple(ids(epochs.epoch(number).order)) for number in range(40)]
+    assert len(set(orders)) > 10
+    other = StaticEpochs(static, chain_id=9, genesis_hash=seed(2))
+    assert [tuple(ids(other.epoch(number).order)) for number in range(40)] != orders
