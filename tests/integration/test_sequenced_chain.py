@@ -204,3 +204,18 @@ def test_gas_is_what_the_documentation_says(
     assert (used[LENGTH + 1][-1], used[LENGTH + 8][-1]) == (second, closing)
     text = (Path(__file__).parents[2] / "docs/protocol/blocks.md").read_text()
     assert all(f"{figure:,}" in text for figure in (first, later, ordinary, second, closing))
+
+
+def test_a_block_with_three_system_transactions_is_traced(it: SequencedChain) -> None:
+    number = 2 * LENGTH + 1
+    sealed = Queries(it.chain).header_by_number(number)
+    assert sealed is not None
+    raws = Queries(it.chain).transactions(number)
+    config = orjson.dumps({"tracer": "callTracer"})
+    traces = orjson.loads(it.chain.engine.trace_block(sealed.rlp, raws, index=None, config=config))
+    called = [trace["result"]["input"][:10] for trace in traces]
+    assert len(set(called)) == 3
+    assert [trace["result"]["to"] for trace in traces[1:]] == ["0x" + SEQUENCER_SET.hex()] * 2
+    assert not any("error" in trace["result"] for trace in traces)
+    one = it.chain.engine.trace_block(sealed.rlp, raws, index=2, config=config)
+    assert orjson.loads(one) == traces[2]["result"]
