@@ -167,7 +167,8 @@ class Blockchain:
 
     def commit(self, verified: Verified, certificate: bytes | None = None) -> Imported:
         """Write a verified block, with its encoded commit certificate where it has one, and make it
-        the head. Execution thread only. An error of the store leaves head and state as they were.
+        the head: a certificate makes it safe as well. Execution thread only. An error of the store
+        leaves head and state as they were.
         """
         sealed, prepared = verified.sealed, verified.prepared
         if sealed.header.parent_hash != self.head.hash:
@@ -175,8 +176,11 @@ class Blockchain:
         changes = [*prepared.writes(), *block_store.block_writes(sealed)]
         if certificate is not None:
             changes.append(block_store.certificate_write(sealed.number, certificate))
+            changes.append(block_store.safe_write(sealed.number))
         _write_prepared(self.store, self.engine, prepared, changes)
         self.head = sealed
+        if certificate is not None:
+            self.safe_number = sealed.number
         return Imported(sealed=sealed, prepared=prepared)
 
     def check(

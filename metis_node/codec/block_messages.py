@@ -22,7 +22,8 @@ INLINE_BYTES = 128 << 10  # above it a proposal carries hashes, and bodies go by
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockProposal:
-    """A proposal with its block: whole, or header and hashes of the transactions.
+    """A proposal with its block: all its transactions, or those that are in no mempool and the
+    hashes of the others.
 
     `precommits` prove the participation that the block records: votes for blocks below it.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import structlog
@@ -42,16 +43,24 @@ class IntakeLimits:
     batch: int = 2_000  # transactions in one crossing: about 45 ms of recovery on two cores
 
 
+class Source(Enum):
+    """Where transactions come from."""
+
+    LOCAL = "local"  # a caller of this node: journalled, so that they survive a restart
+    STORED = "stored"  # this node's journal
+    REMOTE = "remote"  # another node, which has them in its own
+
+
 class _Order:
     """Some raw transactions of one caller."""
 
-    __slots__ = ("future", "journalled", "raws", "single")
+    __slots__ = ("future", "raws", "single", "source")
 
-    def __init__(self, raws: Sequence[bytes], *, journalled: bool) -> None:
+    def __init__(self, raws: Sequence[bytes], source: Source) -> None:
         self.raws = raws
         self.future: asyncio.Future[list[Admitted]] | None = None
         self.single: asyncio.Future[Hash32] | None = None
-        self.journalled = journalled  # already on disk
+        self.source = source
 
     def settle(self, results: list[Admitted]) -> None:
         if self.future is not None and not self.future.done():
@@ -106,13 +115,17 @@ class Intake:
 
         Raises InvalidTransaction (code `busy`) at once where too many wait already.
         """
-        order = self._enqueue((raw,), journalled=False)
+        order = self._enqueue((raw,), Source.LOCAL)
         order.single = asyncio.get_running_loop().create_future()
         return order.single
 
     async def submit_many(self, raws: Sequence[bytes]) -> list[Admitted]:
         """Admit several in order; per item its hash or the error."""
-        return await self._admitted(raws, journalled=False) if raws else []
+        return await self._admitted(raws, Source.LOCAL) if raws else []
+
+    async def submit_remote(self, raws: Sequence[bytes]) -> list[Admitted]:
+        """Admit what another node sent: as `submit_many`, but nothing is journalled."""
+        return await self._admitted(raws, Source.REMOTE) if raws else []
 
     async def reload(self) -> int:
         """Admit the local transactions of the last run again. How many are in the pool."""
@@ -122,7 +135,7 @@ class Intake:
         admitted = 0
         for start in range(0, len(raws), self._limits.batch):
             chunk = raws[start : start + self._limits.batch]
-            results = await self._admitted(chunk, journalled=True)
+            results = await self._admitted(chunk, Source.STORED)
             admitted += sum(not isinstance(result, InvalidTransaction) for result in results)
         return admitted
 
@@ -170,10 +183,7 @@ class Intake:
         for order in orders:
             end = position + len(order.raws)
             order.settle(
-                [
-                    self._admit_one(decoded[i], accounts, order.journalled)
-                    for i in range(position, end)
-                ]
+                [self._admit_one(decoded[i], accounts, order.source) for i in range(position, end)]
             )
             position = end
         self._write_journal()
@@ -188,36 +198,36 @@ class Intake:
         self,
         tx: Transaction | tuple[str, str],
         accounts: dict[bytes, tuple[int, int, bool]],
-        journalled: bool,
+        source: Source,
     ) -> Admitted:
         if isinstance(tx, tuple):
             return InvalidTransaction(tx[1], code=tx[0])
         nonce, balance, has_code = accounts[tx.sender]
-        journal = self._journal
+        journal = self._journal if source is not Source.REMOTE else None
         try:
             self._mempool.add(
                 tx, nonce=nonce, balance=balance, has_code=has_code, local=journal is not None
             )
         except InvalidTransaction as error:
-            if journalled and journal is not None:
+            if source is Source.STORED and journal is not None:
                 journal.forget((tx.hash,))
             return error
         transaction_hash = tx.hash
-        if journal is not None and not journalled:
+        if journal is not None and source is Source.LOCAL:
             journal.record(transaction_hash, tx.raw)
         return Hash32(transaction_hash)
 
     # --- the queue ---------------------------------------------------------------------------
 
-    async def _admitted(self, raws: Sequence[bytes], *, journalled: bool) -> list[Admitted]:
-        order = self._enqueue(raws, journalled=journalled)
+    async def _admitted(self, raws: Sequence[bytes], source: Source) -> list[Admitted]:
+        order = self._enqueue(raws, source)
         order.future = asyncio.get_running_loop().create_future()
         return await order.future
 
-    def _enqueue(self, raws: Sequence[bytes], *, journalled: bool) -> _Order:
+    def _enqueue(self, raws: Sequence[bytes], source: Source) -> _Order:
         size = sum(map(len, raws))
         self._check_room(len(raws), size)
-        order = _Order(raws, journalled=journalled)
+        order = _Order(raws, source)
         self._orders.append(order)
         self._waiting += len(raws)
         self._waiting_bytes += size

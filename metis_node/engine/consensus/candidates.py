@@ -9,7 +9,7 @@ decides.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from metis_node.codec.sequencer_transactions import participation_of
 from metis_node.codec.system_transaction import decode_system_transaction
 from metis_node.consensus.inputs import Verdict
 from metis_node.engine.committer import Committer
+from metis_node.engine.consensus.bodies import BodyFetcher, is_body_of
 from metis_node.engine.consensus.origin_watch import OriginWatch
 from metis_node.engine.consensus.participation import PrecommitBook
 from metis_node.engine.ports import Clock
@@ -31,6 +32,7 @@ from metis_node.errors import InvalidBlock, Temporary
 from metis_node.staking.epochs import EpochWindow
 from metis_node.types.blocks import SealedHeader
 from metis_node.types.consensus import Certificate, Vote
+from metis_node.types.network import PeerId
 from metis_node.types.primitives import Address, Hash32
 
 if TYPE_CHECKING:
@@ -42,7 +44,6 @@ BODY_PATIENCE_S = 10.0  # how long a body is asked for: longer than a round wait
 log = structlog.get_logger(__name__)
 
 Body = tuple["bytes | Transaction", ...]
-FetchBody = Callable[[Hash32], Awaitable["tuple[bytes, ...] | None"]]
 
 
 @dataclass(slots=True)
@@ -52,8 +53,10 @@ class Candidate:
     sealed: SealedHeader
     builder: Address
     body: Body | None  # None: some transactions are missing
+    system: tuple[bytes, ...] = ()  # where the body comes by hashes: what is in no pool
     hashes: tuple[Hash32, ...] = ()
     proofs: tuple[Vote, ...] = ()  # precommits that prove what it records
+    sender: PeerId | None = None
     verified: Verified | None = None
     verdict: Verdict | None = None
     reason: str = ""
@@ -61,7 +64,7 @@ class Candidate:
     @property
     def raw_body(self) -> tuple[bytes, ...]:
         assert self.body is not None
-        return tuple(tx if isinstance(tx, bytes) else tx.raw for tx in self.body)
+        return _raw(self.body)
 
 
 class Candidates:
@@ -76,7 +79,7 @@ class Candidates:
         origins: OriginWatch,
         precommits: PrecommitBook,
         clock: Clock,
-        fetch_body: FetchBody,
+        bodies: BodyFetcher,
     ) -> None:
         self._chain = chain
         self._committer = committer
@@ -84,7 +87,7 @@ class Candidates:
         self._origins = origins
         self._precommits = precommits
         self._clock = clock
-        self._fetch_body = fetch_body
+        self._bodies = bodies
         self._blocks: dict[Hash32, Candidate] = {}
         self._window: EpochWindow | None = None
 
@@ -114,10 +117,13 @@ class Candidates:
         builder: Address,
         *,
         body: Sequence[bytes | Transaction] | None,
+        system: tuple[bytes, ...] = (),
         hashes: tuple[Hash32, ...] = (),
         proofs: tuple[Vote, ...] = (),
+        sender: PeerId | None = None,
     ) -> Candidate | None:
-        """Keep what came with a proposal; None where there are too many."""
+        """Keep what came with a proposal; None where there are too many. A `body` is one that the
+        header commits to."""
         known = self._blocks.get(sealed.hash)
         if known is not None:
             if known.body is None and body is not None:
@@ -130,8 +136,10 @@ class Candidates:
             sealed=sealed,
             builder=builder,
             body=None if body is None else tuple(body),
+            system=system,
             hashes=hashes,
             proofs=proofs,
+            sender=sender,
         )
         self._blocks[sealed.hash] = found
         return found
@@ -205,16 +213,23 @@ class Candidates:
     async def _complete(self, found: Candidate) -> bool:
         """Put the body together: from the pool, then from whoever proposed it."""
         if found.body is None:
-            found.body = self._from_pool(found.hashes)
+            found.body = self._from_pool(found)
         if found.body is None:
             try:
                 async with asyncio.timeout(BODY_PATIENCE_S):
-                    found.body = await self._fetch_body(found.sealed.hash)
+                    found.body = await self._bodies.fetch(found.sealed, found.sender)
             except TimeoutError:
                 return False
-        return found.body is not None
+        return True
 
-    def _from_pool(self, hashes: tuple[Hash32, ...]) -> Body | None:
+    def _from_pool(self, found: Candidate) -> Body | None:
         """System transactions are in no pool: blocks that go by hashes bring them along."""
-        found = [self._mempool.get(transaction_hash) for transaction_hash in hashes]
-        return None if not hashes or None in found else tuple(tx for tx in found if tx is not None)
+        pooled = [self._mempool.get(transaction_hash) for transaction_hash in found.hashes]
+        body: Body = (*found.system, *[tx for tx in pooled if tx is not None])
+        if not pooled or None in pooled or not is_body_of(found.sealed, _raw(body)):
+            return None
+        return body
+
+
+def _raw(body: Body) -> tuple[bytes, ...]:
+    return tuple(tx if isinstance(tx, bytes) else tx.raw for tx in body)

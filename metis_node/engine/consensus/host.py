@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from metis_node._native import keccak256_many
 from metis_node.chain.blockchain import Blockchain
 from metis_node.chain.header_rules import earliest_time_ms
 from metis_node.codec.block_messages import (
@@ -28,7 +29,7 @@ from metis_node.codec.block_messages import (
 from metis_node.codec.consensus import encode_evidence, encode_message, signed_digests, with_senders
 from metis_node.codec.extra_data import decode_extra_data
 from metis_node.codec.headers import open_sealed
-from metis_node.codec.sequencer_transactions import participation_of
+from metis_node.codec.sequencer_transactions import participation_of, system_count
 from metis_node.consensus.certificates import check_certificate
 from metis_node.consensus.effects import (
     Broadcast,
@@ -68,6 +69,7 @@ from metis_node.consensus.machine import ConsensusMachine
 from metis_node.consensus.members import Members
 from metis_node.consensus.timeouts import Step
 from metis_node.engine.block_builder import BlockBuilder, Sequencing
+from metis_node.engine.consensus.bodies import is_body_of
 from metis_node.engine.consensus.builder_pace import BuilderPace
 from metis_node.engine.consensus.candidates import Candidate, Candidates
 from metis_node.engine.consensus.journal import ConsensusJournal, Entry, JournalledBlock
@@ -85,6 +87,7 @@ from metis_node.engine.consensus.timers import Timers
 from metis_node.engine.inbox import Inbox
 from metis_node.errors import Fatal, Invalid, InvalidBlock, Temporary
 from metis_node.staking.epochs import LATE_HEIGHTS
+from metis_node.types.blocks import SealedHeader
 from metis_node.types.consensus import (
     Certificate,
     Evidence,
@@ -111,6 +114,8 @@ MAX_INBOX = 16_384
 STALL_INTERVAL_S = 1.0
 EVIDENCE_KEPT = 256
 HELP_INTERVAL_MS = 1_000
+MAX_EARLY = 16  # proposals of heights that have not begun here
+MAX_EARLY_HEIGHTS = 2
 MAX_HELPED = 1_024  # peers
 
 log = structlog.get_logger(__name__)
@@ -191,6 +196,7 @@ class ConsensusHost:
         self._build: asyncio.Task[None] | None = None
         self._window: EpochWindow | None = None
         self._has_begun = False
+        self._early: list[ProposalArrived] = []
         self._progress = 0  # what the height had come to when it was last looked at
         self.evidence: deque[Evidence] = deque(maxlen=EVIDENCE_KEPT)
         self.stopped_signing = ""  # why, where it has
@@ -339,6 +345,7 @@ class ConsensusHost:
         await self._feed(started)
         if entries is not None:
             await self._replay(entries)
+        self._take_early()
 
     def _journalled(self, height: int) -> list[Entry] | None:
         """What the last process recorded, before the first height; None at every other one."""
@@ -586,23 +593,51 @@ class ConsensusHost:
         proposal = value.proposal
         self._look_for_own_key(proposal)
         if proposal.height != self._machine.height or self._window is None:
-            if proposal.height > self._machine.height:
-                self._on_ahead(item.peer, proposal.height)
+            self._keep_early(item)
             return
         try:
             sealed, builder = self._candidates.open(value.header_rlp)
             if sealed.hash != proposal.block_hash:
                 raise InvalidBlock("the proposal names another block than it carries")
+            if not value.hashes and not is_body_of(sealed, value.transactions or ()):
+                raise InvalidBlock("the proposal carries other transactions than its block has")
         except InvalidBlock as error:
             log.warning("a proposal was refused", peer=item.peer, reason=error.message)
             self._gossip.penalise(item.peer, Offence.FORGED)
             return
         await self._learn_precommits(value.precommits)
-        self._candidates.add(
-            sealed, builder, body=value.transactions, hashes=value.hashes, proofs=value.precommits
-        )
+        self._keep(item.peer, value, sealed, builder)
         self._pace.observe(builder, self._lateness_share())
         await self._feed(ProposalReceived(proposal=proposal, builder=builder))
+
+    def _keep(
+        self, peer: PeerId, value: BlockProposal, sealed: SealedHeader, builder: Address
+    ) -> None:
+        """Big blocks come by the hashes of their transactions, and with what is in no pool."""
+        carried = value.transactions or ()
+        self._candidates.add(
+            sealed,
+            builder,
+            body=None if value.hashes else carried,
+            system=carried,
+            hashes=value.hashes,
+            proofs=value.precommits,
+            sender=peer,
+        )
+
+    def _keep_early(self, item: ProposalArrived) -> None:
+        """The others may be a moment ahead: a proposal of the next height waits for it."""
+        height = item.value.proposal.height
+        if height <= self._chain.head.number:
+            return
+        self._on_ahead(item.peer, height)
+        if height <= self._chain.head.number + MAX_EARLY_HEIGHTS and len(self._early) < MAX_EARLY:
+            self._early.append(item)
+
+    def _take_early(self) -> None:
+        early, self._early = self._early, []
+        for item in early:
+            self._post(item)
 
     async def _learn_precommits(self, attached: Sequence[Vote]) -> None:
         votes = self._precommits.completed(attached)
@@ -703,6 +738,8 @@ class ConsensusHost:
         sealed = open_sealed(block.header_rlp)
         if sealed.hash != block.certificate.block_hash:
             raise InvalidBlock("the certificate is of another block")
+        if block.transactions is not None and not is_body_of(sealed, block.transactions):
+            raise InvalidBlock("the decided block carries other transactions than it has")
         order = tuple(Member(signer=one.signer, power=one.power) for one in window.current.order)
         check_certificate(block.certificate, Members(order, 0))
         found = self._candidates.add(
@@ -743,11 +780,14 @@ class ConsensusHost:
         found = self._candidates.get(message.block_hash)
         assert found is not None, "what is proposed is known"
         body = found.raw_body
-        inline = sum(len(raw) for raw in body) <= INLINE_BYTES
+        carried = len(body)
+        if sum(len(raw) for raw in body) > INLINE_BYTES:
+            carried = system_count(body[:4])
         value = BlockProposal(
             proposal=message,
             header_rlp=found.sealed.rlp,
-            transactions=body if inline else None,
+            transactions=body[:carried],
+            hashes=tuple(Hash32(one) for one in keccak256_many(list(body[carried:]))),
             precommits=found.proofs,
         )
         return Topic.PROPOSALS, encode_block_proposal(value)

@@ -18,11 +18,13 @@ from metis_node.codec.block_messages import (
     decode_range,
     decode_ref,
     encode_range_request,
+    encode_ref,
 )
 from metis_node.codec.consensus import signed_digests, with_senders
 from metis_node.engine.consensus.ports import Gossip
 from metis_node.engine.consensus.reception import recovered
 from metis_node.errors import Invalid, Temporary
+from metis_node.types.blocks import BlockRef
 from metis_node.types.consensus import Certificate
 from metis_node.types.network import Offence, PeerId, RequestKind
 from metis_node.types.signing import SigningDomain
@@ -46,6 +48,11 @@ class SyncStatus:
     target: int  # highest block that a peer says it has
     is_syncing: bool
     peer: str
+
+
+def own_status(chain: Blockchain) -> bytes:
+    """How far this node is."""
+    return encode_ref(BlockRef(number=chain.head.number, hash=chain.head.hash))
 
 
 class BlockSync:
@@ -103,7 +110,7 @@ class BlockSync:
     async def _ask_one(self, peer: PeerId) -> None:
         try:
             answer = await self._gossip.request(
-                peer, RequestKind.STATUS, b"", timeout_s=STATUS_TIMEOUT_S
+                peer, RequestKind.STATUS, own_status(self._chain), timeout_s=STATUS_TIMEOUT_S
             )
             self._heads[peer] = decode_ref(answer).number
         except Temporary:

@@ -20,6 +20,7 @@ from metis_node.engine.block_builder import BlockBuilder
 from metis_node.engine.chain_epochs import chain_epochs
 from metis_node.engine.clock import SystemClock
 from metis_node.engine.committer import Committer
+from metis_node.engine.consensus.bodies import BodyFetcher
 from metis_node.engine.consensus.candidates import Candidates
 from metis_node.engine.consensus.host import ConsensusHost
 from metis_node.engine.consensus.journal import JOURNAL_FILE, ConsensusJournal
@@ -35,7 +36,7 @@ from metis_node.storage.memory import MemoryStore
 from metis_node.types.blocks import SealedHeader
 from metis_node.types.l1 import L1Origin
 from metis_node.types.network import Offence, PeerId, RequestKind, Topic
-from metis_node.types.primitives import Address, Hash32
+from metis_node.types.primitives import Address
 from metis_node.types.signing import SigningDomain
 from tests import chains, sequenced
 
@@ -230,7 +231,7 @@ class Village:
             origins=l1,  # type: ignore[arg-type]
             precommits=precommits,
             clock=clock,
-            fetch_body=self._no_body,
+            bodies=BodyFetcher(wire),
         )
         serving = Serving(chain=chain, mempool=mempool, candidates=candidates)
         host = ConsensusHost(
@@ -282,9 +283,6 @@ class Village:
             file.store(Guard(signer=address, chain_id=domain.chain_id, version=1))
         secret = (sequenced.FIRST_KEY + number).to_bytes(32, "big")
         return GuardedSigner(secret=secret, signer=address, domain=domain, file=file), file
-
-    async def _no_body(self, block_hash: Hash32) -> tuple[bytes, ...] | None:  # noqa: ARG002
-        return None
 
 
 @contextlib.asynccontextmanager
