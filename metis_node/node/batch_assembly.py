@@ -57,7 +57,8 @@ def batch_parts(
 ) -> BatchParts:
     """Posting needs the submitter's key: InvalidConfig where it is missing or another."""
     index = BatchIndex(parts.blockchain.store)
-    follower = _follower(parts, l1, index, may_import=builder is None)
+    alone = builder is None and parts.blockchain.rules.consensus is None
+    follower = _follower(parts, l1, index, may_import=alone)
     if builder is None or not config.batcher.enabled:
         return BatchParts(index=index, follower=follower, host=None, sender=None)
     sender = _sender(parts, l1, config)

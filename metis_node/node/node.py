@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from metis_node.node.batch_report import (
     transaction_batch,
 )
 from metis_node.node.config import Config
+from metis_node.node.consensus_assembly import consensus_parts
 from metis_node.node.l1_assembly import L1Parts, block_builder, l1_parts
 from metis_node.node.readiness import L1_GAUGES, head_check, l1_check, l1_facts, l1_gauges
 from metis_node.node.service import Service, run_services
@@ -88,8 +90,9 @@ async def run_node(
     """
     with opened_blockchain(config.chain.data_dir, config.storage, expected) as blockchain:
         async with chain_parts(blockchain, config) as parts, l1_parts(parts, config) as l1:
-            builder = block_builder(parts, l1, config) if config.sequencer.enabled else None
-            batches = batch_parts(parts, l1, config, builder)
+            builder = block_builder(parts, l1, config)
+            producer = builder if config.sequencer.enabled else None
+            batches = batch_parts(parts, l1, config, producer)
             staking = Staking(parts, l1, config)
             parts.telemetry.watch(l1_gauges(parts, l1), L1_GAUGES)
             parts.telemetry.watch(staking.gauges, STAKING_GAUGES)
@@ -101,16 +104,23 @@ async def run_node(
                 "staking follower": staking.run,
                 **(companions or {}),
             }
-            if builder is not None:
-                services["block producer"] = lambda: _produce(builder, l1)
             backend = _backend(parts, l1, batches, staking, config)
-            async with rpc_server(backend, config) as server:
+            async with AsyncExitStack() as stack:
+                consensus = None
+                if blockchain.rules.consensus is not None:
+                    consensus = await stack.enter_async_context(
+                        consensus_parts(parts, l1, config, builder)
+                    )
+                    services |= consensus.services
+                elif producer is not None:
+                    services["block producer"] = lambda: _produce(producer, l1)
+                server = await stack.enter_async_context(rpc_server(backend, config))
                 ready = _ready(server.url, blockchain, config)
                 log.info(
                     "node started",
                     chain_id=ready.chain_id,
                     head=ready.head,
-                    sequencer=builder is not None,
+                    sequencer=producer is not None,
                     batcher=batches.host is not None,
                     data_dir=str(ready.data_dir),
                 )

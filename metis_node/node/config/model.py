@@ -72,6 +72,26 @@ class Sequencer(Section):
     )
 
 
+class Network(Section):
+    enabled: bool = Field(
+        default=True, description="speak with other nodes, on a chain with validators"
+    )
+    host: str = Field(default="0.0.0.0", min_length=1, description="address to listen on for peers")
+    port: Port = Field(default=9545, description="TCP port for peers; 0: any free one")
+    bootstrap: Names = Field(
+        default=(),
+        description="peers that are always kept connected: /ip4/ADDRESS/tcp/PORT/p2p/PEER-ID",
+    )
+    announced: Names = Field(
+        default=(), description="multiaddresses at which others reach this node, if other ones"
+    )
+    max_peers: int = Field(default=50, ge=1, le=1_000, description="peers at once")
+    target_peers: int = Field(
+        default=16, ge=1, le=1_000, description="peers below which known addresses are dialled"
+    )
+    mdns: bool = Field(default=False, description="find peers on the local network by multicast")
+
+
 class Mempool(Section):
     transactions: int = Field(
         default=100_000, ge=16, le=5_000_000, description="transactions in the pool, all accounts"
@@ -297,6 +317,7 @@ class Config(BaseSettings):
     chain: Chain = Chain()
     storage: Storage = Storage()
     sequencer: Sequencer = Sequencer()
+    network: Network = Network()
     mempool: Mempool = Mempool()
     rpc: Rpc = Rpc()
     l1: L1 = L1()
