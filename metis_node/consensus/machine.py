@@ -500,8 +500,16 @@ class ConsensusMachine:
         self._feed_proposal(proposal, Verdict.VALID)
 
     def _on_signing_refused(self, fact: SigningRefused) -> None:
-        self._held.answer(fact.message)
-        if isinstance(fact.message, Yield):
+        message = fact.message
+        self._held.answer(message)
+        if isinstance(message, Yield):
+            return
+        if isinstance(message, Proposal):
+            # A crash came between handing the turn over and recording that: the turn passes.
+            self._yields.add(message.round)
+            self._inputs.append(
+                TimeoutElapsed(height=message.height, round=message.round, step=Step.PROPOSE)
+            )
             return
         self._signs = False
         self._emit(StopSigning(reason=fact.reason))

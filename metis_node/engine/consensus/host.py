@@ -468,6 +468,9 @@ class ConsensusHost:
     async def _signed(self, message: Signed) -> MessageSigned | SigningRefused:
         if self._signer is None or self.stopped_signing:
             return SigningRefused(message=message, reason=self.stopped_signing or "no key")
+        # What led to the message is on disk before the guard is raised for it: a journal that
+        # forgot it may lead elsewhere after a crash, where the guard then refuses to follow.
+        await self._flush()
         loop = asyncio.get_running_loop()
         try:
             signature = await loop.run_in_executor(None, self._signer.sign, message)

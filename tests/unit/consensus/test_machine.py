@@ -261,6 +261,24 @@ def test_a_round_certificate_leads_a_late_node_far_ahead() -> None:
     assert back.machine.round == 300
 
 
+def test_a_proposal_that_the_guard_refuses_lets_the_turn_pass() -> None:
+    """A crash may come between handing a turn over and recording that."""
+    wire = Wire()
+    wire.nodes[0].builds = False
+    wire.start()
+    proposer = wire.nodes[0]
+    refused = Proposal(
+        height=1, round=0, valid_round=-1, block_hash=block(0, 0), sender=proposer.address
+    )
+    wire.feed(proposer, SigningRefused(message=refused, reason="history"))
+    assert not any(isinstance(effect, StopSigning) for effect in proposer.seen)
+    signs = [effect.message for effect in proposer.seen if isinstance(effect, Sign)]
+    assert [(type(sign), sign.round) for sign in signs] == [(Vote, 0)]
+    wire.elapse()
+    wire.elapse()
+    assert decisions(wire) == {block(1, 1)}
+
+
 def test_a_node_whose_guard_refuses_goes_on_without_signing() -> None:
     wire = Wire()
     node = wire.nodes[3]
