@@ -9,7 +9,7 @@ NATIVE_SOURCES := $(shell find native/src -name '*.rs') native/Cargo.toml native
 FORGE := ../node_modules/@foundry-rs/forge-linux-amd64/bin/forge
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup native check fmt test unit bench devnet contracts upgrades slither wheel clean
+.PHONY: help setup native check fmt test unit sim bench devnet contracts upgrades slither wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -61,10 +61,14 @@ test: check upgrades  ## every test there is
 	cargo test --manifest-path native/Cargo.toml --release --locked --quiet
 	cd contracts && FORGE_SNAPSHOT_CHECK=true $(FORGE) test
 	$(PYTEST) -n 2 --dist loadscope tests/unit tests/integration tests/e2e
+	$(PYTEST) -n 2 tests/sim
 	$(PYTEST) tests/vectors
 
 unit: $(STAMPS)/native  ## the quick tests
 	$(PYTEST) tests/unit -q
+
+sim: $(STAMPS)/native  ## thousands of simulated runs of the agreement, with their report
+	$(BIN)/python -m tests.sim --seeds 5000
 
 contracts: $(STAMPS)/node  ## build contracts and write the committed artifacts and layouts
 	cd contracts && $(FORGE) build
