@@ -126,6 +126,8 @@ def split_address(address: str) -> tuple[PeerId, str]:
     parts = bare.split("/")
     if len(parts) != 5 or parts[0] or parts[3] != "tcp" or not _is_port(parts[4]):
         raise ValueError(f"{address!r} is no /ip4|ip6|dns4/<host>/tcp/<port>/p2p/<peer id>")
+    if parts[2] in {"0.0.0.0", "::"}:
+        raise ValueError(f"{address!r} is where a node listens, not where it is reached")
     if parts[1] not in {"ip4", "ip6", "dns", "dns4", "dns6"} or not parts[2]:
         raise ValueError(f"{address!r} names no host by ip4, ip6, dns, dns4 or dns6")
     return PeerId(peer), bare

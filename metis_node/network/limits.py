@@ -37,7 +37,7 @@ TOPIC_LIMITS: dict[Topic, TopicLimits] = {
     # Votes are sent again each second while a height does not move: shorter than that.
     Topic.VOTES: TopicLimits(
         max_bytes=16 * KIB,
-        origin=Rate(per_second=50, burst=2_000),
+        origin=Rate(per_second=50, burst=1_200),
         waiting=4_096,
         waiting_bytes=4 * MIB,
         fresh_s=0.7,
@@ -72,7 +72,7 @@ TOPIC_LIMITS: dict[Topic, TopicLimits] = {
     ),
     Topic.TRANSACTIONS: TopicLimits(
         max_bytes=256 * KIB,
-        origin=Rate(per_second=50, burst=2_000),
+        origin=Rate(per_second=50, burst=1_200),
         waiting=2_048,
         waiting_bytes=32 * MIB,
         fresh_s=30,

@@ -82,6 +82,7 @@ class NetworkService:
         )
         self.peer_id = peer_id_of(secret)
         _add_bootstrap(self._state, settings.bootstrap, self.peer_id)
+        _check_announced(settings.announced, self.peer_id)
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -278,3 +279,11 @@ def _add_bootstrap(state: NetworkState, bootstrap: tuple[str, ...], own: PeerId)
             raise InvalidConfig(f"the bootstrap list: {error}") from error
         if peer != own:
             state.book.add_bootstrap(address)
+
+
+def _check_announced(announced: tuple[str, ...], own: PeerId) -> None:
+    for address in announced:
+        try:
+            split_address(f"{address}/p2p/{own}")
+        except ValueError as error:
+            raise InvalidConfig(f"the announced address {address!r}: {error}") from error

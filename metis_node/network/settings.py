@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 MAX_PEERS = 50
@@ -15,13 +15,11 @@ class NetworkSettings:
 
     listen_host: str = "0.0.0.0"
     listen_port: int  # 0: any free port
-    announced: tuple[str, ...] = ()  # multiaddresses others reach us at, if not the listening ones
+    announced: tuple[str, ...] = ()  # multiaddresses, no /p2p/: where others reach us
     bootstrap: tuple[str, ...] = ()  # multiaddresses with /p2p/<peer id>: kept connected always
     address_book: Path  # file of addresses and bans
     max_peers: int = MAX_PEERS  # beyond it only bootstrap peers are let in
     target_peers: int = TARGET_PEERS  # below it known addresses are dialled
     mdns: bool = False  # find peers of a devnet by multicast
     agent: str = "metis-node"
-    late_dial_s: float = field(
-        default=2.0
-    )  # the higher peer id waits so long for the lower to dial
+    late_dial_s: float = 2.0  # the higher peer id waits so long for the lower to dial

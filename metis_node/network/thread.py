@@ -98,7 +98,8 @@ class NetworkThread:
 
             from metis_node.network.swarm.run import SwarmRun
 
-            logging.getLogger("libp2p").setLevel(logging.CRITICAL)  # it warns for each lost message
+            for name in ("libp2p", "libp2p.network.auto_connector"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)  # it warns for each lost message
             run = self._run = SwarmRun(self._state)
             trio.run(run.main, self._came_up)
         except BaseException as error:

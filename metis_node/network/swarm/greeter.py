@@ -33,6 +33,7 @@ class Greeter(INotifee):
         self._state = state
         self._peers = peers
         self._nursery = nursery
+        self._own = str(host.get_id())
 
     async def connected(self, network: Any, conn: Any) -> None:  # noqa: ARG002
         raw_id = conn.muxed_conn.peer_id
@@ -45,9 +46,8 @@ class Greeter(INotifee):
                 asking=trio.CapacityLimiter(ASKED_PER_PEER),
             )
         )
-        if self._state.scores.banned(entry.id, time.time()):
-            self._peers.drop(entry.id)
-        elif conn.muxed_conn.is_initiator:
+        # A banned peer that dials us is greeted as well: it shall know why it is sent away.
+        if conn.muxed_conn.is_initiator:
             self._nursery.start_soon(self._greet, entry)
         else:
             self._nursery.start_soon(self._expect, entry)
@@ -131,8 +131,8 @@ class Greeter(INotifee):
     def _accept(self, entry: Peer, theirs: Hello) -> None:
         for address in theirs.addresses:
             self._state.book.heard(address)
-        address = self._state.book.address(entry.id) if entry.outbound else ""
-        if not address and entry.remote_host and theirs.listen_port:
+        address = self._state.book.address(entry.id)
+        if entry.remote_host and theirs.listen_port:
             family = "ip6" if ":" in entry.remote_host else "ip4"
             address = f"/{family}/{entry.remote_host}/tcp/{theirs.listen_port}"
         self._peers.accept(entry, agent=theirs.agent, address=address)
@@ -147,7 +147,7 @@ class Greeter(INotifee):
         return ""
 
     def _hello(self, refusal: str) -> bytes:
-        own = self._state.settings.announced
+        own = [f"{address}/p2p/{self._own}" for address in self._state.settings.announced]
         known = [f"{peer.address}/p2p/{peer.id}" for peer in self._peers.accepted() if peer.address]
         hello = Hello(
             identity=self._state.identity,

@@ -23,6 +23,7 @@ from metis_node.network.swarm.dialer import Dialer
 from metis_node.network.swarm.direct import DirectLinks
 from metis_node.network.swarm.gossip import Gossip, GossipRouter
 from metis_node.network.swarm.greeter import Greeter
+from metis_node.network.swarm.multicast import multicast_discovery
 from metis_node.network.swarm.peers import Peers
 from metis_node.network.swarm.requests import Requests
 from metis_node.network.swarm.streams import reset_quietly
@@ -96,6 +97,14 @@ class SwarmRun:
         self._peers = Peers(self._state, self._start_disconnect)
         gossip = Gossip(host, router, self._state, self._peers)
         self._gossip = gossip
+        with contextlib.ExitStack() as found:
+            if self._state.settings.mdns:
+                found.enter_context(multicast_discovery(self.post, self._state.book.heard))
+            await self._live(host, gossip, router, came_up)
+
+    async def _live(
+        self, host: Any, gossip: Gossip, router: GossipRouter, came_up: Callable[[], None]
+    ) -> None:
         listen = self._listen_address()
         async with (
             host.run(listen_addrs=[listen]),
@@ -105,6 +114,8 @@ class SwarmRun:
         ):
             self._nursery = nursery
             await gossip.wait_until_ready()
+            # Stock dials whom it ever heard of, up to half of the connections allowed.
+            await host.get_network().auto_connector.stop()
             self._note_addresses(host)
             self._set_handlers(host, nursery)
             for name in self._state.names.topics.values():
@@ -137,7 +148,6 @@ class SwarmRun:
             enable_mDNS=settings.mdns,
             negotiate_timeout=5,
             disable_identify_address_discovery=True,
-            # We dial, libp2p does not: no low watermark.
             connection_config=ConnectionConfig(
                 max_connections=most,
                 high_watermark=most,

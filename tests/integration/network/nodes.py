@@ -31,6 +31,9 @@ class Node:
         identity: NetworkIdentity = IDENTITY,
         secret: bytes = b"",
         port: int = 0,
+        max_peers: int = 50,
+        mdns: bool = False,
+        announced: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.secret = secret or secrets.token_bytes(32)
@@ -45,6 +48,9 @@ class Node:
                 listen_port=port,
                 bootstrap=tuple(bootstrap),
                 address_book=directory / f"{name}.json",
+                max_peers=max_peers,
+                mdns=mdns,
+                announced=tuple(announced),
                 late_dial_s=0.3,
                 agent=f"test/{name}",
             ),
@@ -73,7 +79,7 @@ class Node:
     def payloads(self, topic: Topic) -> list[bytes]:
         return [payload for _, found, payload in self.received if found is topic]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 40) -> None:
         """Wait for what follows from messages."""
         async with asyncio.timeout(seconds):
             while not condition():
@@ -81,7 +87,7 @@ class Node:
                 await self.changed.wait()
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 40) -> None:
     """Wait for what shows in a network's snapshot, which nobody announces."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110

@@ -49,12 +49,13 @@ def test_addresses_that_are_taken(address: str) -> None:
         "/ip4/1.2.3.4/tcp/65536/p2p/A",
         "/unix/x/tcp/1/p2p/A",
         "/ip4//tcp/1/p2p/A",
+        "/ip4/0.0.0.0/tcp/1/p2p/A",
         "localhost:9000",
         "",
     ],
 )
 def test_addresses_that_are_refused(address: str) -> None:
-    with pytest.raises(ValueError, match=r"/p2p/|names no host"):
+    with pytest.raises(ValueError, match=r"/p2p/|names no host|is where a node listens"):
         split_address(address)
 
 
