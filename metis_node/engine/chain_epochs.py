@@ -19,7 +19,7 @@ from metis_node.chain.blockchain import Blockchain
 from metis_node.codec.extra_data import decode_extra_data
 from metis_node.codec.sequencer_transactions import decode_open_epoch
 from metis_node.engine.ports import EpochPlan
-from metis_node.errors import CorruptStore, Fatal, Temporary
+from metis_node.errors import CorruptStore
 from metis_node.execution.sequencer_set import SequencerSetState
 from metis_node.staking.epochs import (
     Epoch,
@@ -103,7 +103,7 @@ class ChainEpochs:
         if found is not None:
             return found
         found, planned = self._read(number), self._planned(number)
-        if planned is not None and planned.start == found.start:
+        if planned is not None:
             found = replace(
                 found,
                 seed_block=planned.seed_block,
@@ -127,36 +127,32 @@ class ChainEpochs:
         return epoch_of_opening(decode_open_epoch(raw, entry.start), start=entry.start)
 
     def _planned(self, number: int) -> Epoch | None:
+        """From the epoch before it, as the chain has that: nothing is computed from the start."""
         if self._plan is None:
             return None
-        try:
-            return self._plan.epoch(number)
-        except Temporary:
-            return None
+        return self._plan.after(self._read(number - 1) if number else None)
 
     def _following(self) -> Epoch | None:
         """The epoch that begins with the block after the head."""
         head = self._chain.head
         number = self._current_number() + 1
-        start = head.number + 1
-        if number and start <= self._begun_epoch(number - 1).end:
+        if number and head.number < self._begun_epoch(number - 1).end:
             return None
         planned = self._planned(number)
         if planned is None:
             return None
-        if not planned.order:
-            log.error("an epoch cannot begin: there never was a validator", epoch=number)
-            return None
         if self._next is None or self._next[:2] != (head.hash, planned):
+            if not _has_validators(planned):
+                return None
             self._next = (head.hash, planned, self._decided(planned, head))
         return self._next[2]
 
     def _decided(self, planned: Epoch, head: SealedHeader) -> Epoch:
-        if planned.start != head.number + 1:
-            raise Fatal(
-                f"epoch {planned.number} begins with block {planned.start} by the stake on L1, but "
-                f"the last one ended with block {head.number}: the L1 that this node reads is not "
-                "the one that the chain was built on; check l1.endpoints"
+        if planned.is_carried:
+            log.error(
+                "an epoch has no validators of its own: the last ones stay",
+                epoch=planned.number,
+                stake_block=planned.stake_block,
             )
         if not head.number:
             return planned
@@ -190,3 +186,9 @@ def chain_epochs(blockchain: Blockchain) -> ChainEpochs | None:
 
 def _epoch_number(sealed: SealedHeader) -> int:
     return decode_extra_data(sealed.header.extra_data).epoch
+
+
+def _has_validators(planned: Epoch) -> bool:
+    if not planned.order:
+        log.error("an epoch cannot begin: there never was a validator", epoch=planned.number)
+    return bool(planned.order)

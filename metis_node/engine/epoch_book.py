@@ -1,8 +1,8 @@
 """The epochs of this chain, from its own block times and from what was read of L1.
 
 Keeps three numbers per epoch and computes the rest again when asked. The order here is that of
-stake and randomness alone: on a chain with validators this is the plan that `ChainEpochs` follows,
-which puts those behind who did not take part.
+stake and randomness alone: on a chain with validators this is the plan that `ChainEpochs` follows
+(`after`), which keeps the epochs itself and puts those behind who did not take part.
 """
 
 from __future__ import annotations
@@ -60,6 +60,14 @@ class EpochBook:
             return None
         found = self._cache.get(number) or self._computed_again(number)
         return self._keep(found)
+
+    def after(self, previous: Epoch | None) -> Epoch | None:
+        """The epoch after one that the chain tells of, whatever came before; None: the first."""
+        number = previous.number + 1 if previous is not None else 0
+        anchors = self._anchors(number, previous)
+        if anchors is None or anchors.stake_block > self._book.cursor.number:
+            return None
+        return self._made(number, anchors, previous)
 
     def newest(self) -> Epoch | None:
         """The newest that is decided: that of the head, or the one after it."""

@@ -65,8 +65,9 @@ class EpochPlan(Protocol):
     """Epochs as far as stake, randomness and block times decide them: before participation.
     `staking.static_epochs.StaticEpochs`, or `epoch_book.EpochBook` for a staked set."""
 
-    def epoch(self, number: int) -> Epoch | None:
-        """None where it is not decided yet. Raises Temporary where it takes longer to tell."""
+    def after(self, previous: Epoch | None) -> Epoch | None:
+        """The epoch after one that the chain has, or its first. None where it is not decided yet,
+        or not known here."""
         ...
 
 

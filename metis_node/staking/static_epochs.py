@@ -19,6 +19,10 @@ class StaticEpochs:
         self._chain_id = chain_id
         self._genesis_hash = genesis_hash
 
+    def after(self, previous: Epoch | None) -> Epoch:
+        """The next one."""
+        return self.epoch(previous.number + 1 if previous is not None else 0)
+
     def epoch(self, number: int) -> Epoch:
         """By stake and randomness alone: before participation."""
         seed = epoch_seed(chain_id=self._chain_id, epoch=number, prev_randao=self._genesis_hash)

@@ -20,6 +20,7 @@ from metis_node.engine.committer import Committer
 from metis_node.engine.derived_chain import DerivedChain
 from metis_node.engine.heads import Heads
 from metis_node.errors import InvalidBatch, Temporary
+from metis_node.staking.epochs import Epoch
 from metis_node.storage.memory import MemoryStore
 from metis_node.types.batches import BatchBlock, SpanBatch
 from metis_node.types.l1 import L1Header
@@ -177,8 +178,8 @@ async def test_an_opening_where_no_epoch_begins_is_refused(it: SequencedChain) -
 
 async def test_an_epoch_that_stake_has_not_decided_yet_is_waited_for(it: SequencedChain) -> None:
     class Nothing:
-        def epoch(self, number: int) -> None:
-            del number
+        def after(self, previous: Epoch | None) -> None:
+            del previous
 
     async with replica_of(it, follows_stake=False) as (chain, derived):
         epochs = derived._committer.epochs

@@ -3,7 +3,7 @@ what was decided."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -17,7 +17,7 @@ from metis_node.engine.heads import Heads
 from metis_node.engine.l1_follower import L1Follower
 from metis_node.engine.staking_book import StakingBook
 from metis_node.engine.staking_follower import StakingFollower
-from metis_node.errors import Fatal, Temporary
+from metis_node.errors import Temporary
 from metis_node.staking.seeds import SeedBlock
 from metis_node.storage.memory import MemoryStore
 from metis_node.types.blocks import BlockRef
@@ -190,17 +190,15 @@ async def test_without_any_stake_no_epoch_begins() -> None:
     assert world.it.epochs.epoch(0) is not None
 
 
-async def test_an_l1_that_tells_other_lengths_than_the_chain_has_stops_the_node() -> None:
+async def test_the_next_epoch_is_computed_from_the_last_one_alone() -> None:
+    """Not from the start: a chain of a year has a hundred thousand."""
     world = await staked()
     it = world.it
-    it.run(LENGTH)
-
-    class Elsewhere:
-        def epoch(self, number: int) -> object:
-            found = world.book.epoch(number)
-            assert found is not None
-            return replace(found, start=found.start + 1)
-
-    it.epochs.follow(Elsewhere())  # type: ignore[arg-type]
-    with pytest.raises(Fatal, match=r"epoch 1 begins with block 66 .* check l1\.endpoints"):
-        it.epochs.epoch(1)
+    it.run(4 * LENGTH)
+    asked: list[int] = []
+    fresh = follow(it.chain, world.node)
+    time_of = fresh._time_of
+    fresh._time_of = lambda number: asked.append(number) or time_of(number)  # type: ignore[func-returns-value]
+    again = ChainEpochs(blockchain=it.chain, plan=fresh)
+    assert again.epoch(4) == it.epochs.epoch(4)
+    assert set(asked) == {2 * LENGTH + 1, 3 * LENGTH + 1}
