@@ -215,6 +215,11 @@ class ConsensusHost:
         """The epoch of the height that is being agreed on; None while it is not known."""
         return self._window
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """Height and round that are agreed on; (0, -1) before the first."""
+        return self._machine.height, self._machine.round
+
     def active_sequencer(self) -> Address | None:
         """Whose turn round 0 of the next height is."""
         window = self._window
