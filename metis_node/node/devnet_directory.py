@@ -22,6 +22,7 @@ from metis_node.engine.l1_origin import origin_of
 from metis_node.errors import InvalidConfig, Temporary
 from metis_node.execution.genesis import Genesis
 from metis_node.l1 import answers
+from metis_node.node.config.model import NAMESPACES
 from metis_node.node.deployment_file import ADDRESSES_FILE
 from metis_node.node.devnet_genesis import (
     BATCHER_ACCOUNT,
@@ -109,6 +110,7 @@ class DevnetDirectory:
         self._write_keys(submitter, accounts[OWNER_ACCOUNT])
         self.config_file.write_text(
             _CONFIG.format(
+                namespaces=orjson.dumps(NAMESPACES).decode(),
                 confirmations=confirmations,
                 endpoint=_toml_text(l1.url),
                 password_file=_toml_text(str(self.path.resolve() / PASSWORD_FILE)),
@@ -169,6 +171,9 @@ _CONFIG = f"""\
 
 [chain]
 genesis = "{GENESIS_FILE}"
+
+[rpc]
+namespaces = {{namespaces}}
 
 [sequencer]
 origin_wait_ms = 0

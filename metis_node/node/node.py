@@ -37,7 +37,8 @@ from metis_node.node.batch_report import (
     transaction_batch,
 )
 from metis_node.node.config import Config
-from metis_node.node.consensus_assembly import consensus_parts
+from metis_node.node.consensus_assembly import ConsensusParts, consensus_parts
+from metis_node.node.consensus_report import consensus_view, peer_count
 from metis_node.node.l1_assembly import L1Parts, block_builder, l1_parts
 from metis_node.node.readiness import L1_GAUGES, head_check, l1_check, l1_facts, l1_gauges
 from metis_node.node.service import Service, run_services
@@ -104,7 +105,6 @@ async def run_node(
                 "staking follower": staking.run,
                 **(companions or {}),
             }
-            backend = _backend(parts, l1, batches, staking, config)
             async with AsyncExitStack() as stack:
                 consensus = None
                 if blockchain.rules.consensus is not None:
@@ -114,6 +114,7 @@ async def run_node(
                     services |= consensus.services
                 elif producer is not None:
                     services["block producer"] = lambda: _produce(producer, l1)
+                backend = _backend(parts, l1, batches, staking, consensus, config)
                 server = await stack.enter_async_context(rpc_server(backend, config))
                 ready = _ready(server.url, blockchain, config)
                 log.info(
@@ -145,6 +146,7 @@ def _backend(
     l1: L1Parts,
     batches: BatchParts,
     staking: Staking,
+    agreement: ConsensusParts | None,
     config: Config,
 ) -> Backend:
     return replace(
@@ -153,6 +155,9 @@ def _backend(
         batches=lambda: batch_facts(parts, batches),
         transaction_batch=transaction_batch(batches),
         staking=staking.view,
+        consensus=consensus_view(parts, agreement) if agreement is not None else None,
+        builds_alone=agreement is None and config.sequencer.enabled,
+        peer_count=lambda: peer_count(agreement),
         checks=(
             head_check(parts, l1),
             l1_check(l1, config),

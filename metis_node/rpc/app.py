@@ -20,6 +20,7 @@ from metis_node.rpc import errors
 from metis_node.rpc.backend import Backend, Check
 from metis_node.rpc.desk import Desk
 from metis_node.rpc.jsonrpc import failure
+from metis_node.rpc.leadership import leadership
 from metis_node.rpc.session import Session
 from metis_node.rpc.websocket import WebSocketFace
 
@@ -78,6 +79,11 @@ def _add_probes(app: FastAPI, backend: Backend) -> None:
             "head": backend.blockchain.head.number,
         }
         return Response(orjson.dumps(body), 503 if problems else 200, media_type=JSON)
+
+    @app.get("/leader", summary="Does this node build the next block? 503 if not")
+    async def leader() -> Response:
+        body = leadership(backend)
+        return Response(orjson.dumps(body), 200 if body["leader"] else 503, media_type=JSON)
 
     @app.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def metrics() -> Response:

@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from metis_node.node.config.values import AddressHex, HttpUrls, Names, Port
 
 ENVIRONMENT_PREFIX = "METIS_NODE_"
-NAMESPACES = ("eth", "net", "web3", "txpool", "debug", "rpc", "metis")
+DEFAULT_NAMESPACES = ("eth", "net", "web3", "txpool", "debug", "rpc", "metis")
+NAMESPACES = (*DEFAULT_NAMESPACES, "admin")
 DEVNET_BENEFICIARY = "0x4200000000000000000000000000000000000011"
 
 
@@ -129,7 +130,9 @@ class Rpc(Section):
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: Port = Field(default=8545, description="TCP port of HTTP and WebSocket; 0: any free one")
     namespaces: Names = Field(
-        default=NAMESPACES, description=f"method namespaces served, of {', '.join(NAMESPACES)}"
+        default=DEFAULT_NAMESPACES,
+        description=f"method namespaces served, of {', '.join(NAMESPACES)}; whoever reaches the "
+        "port of a node that serves admin can give its turn away",
     )
     allowed_origins: Names = Field(
         default=("*",), description="browser origins that may call (CORS); * is all, empty none"

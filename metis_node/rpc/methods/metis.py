@@ -9,6 +9,7 @@ from metis_node.rpc import hexadecimal, views
 from metis_node.rpc.backend import Backend
 from metis_node.rpc.method import Method
 from metis_node.rpc.methods.eth_transactions import EthTransactions
+from metis_node.rpc.methods.metis_consensus import agreement_status
 from metis_node.rpc.session import Session
 
 
@@ -26,7 +27,8 @@ class Metis:
         ]
 
     def sync_status(self, _params: list[Any], _session: Session) -> Any:
-        """The heads, and how far a synchronisation under way has come."""
+        """The heads, how far a synchronisation under way has come, and on a chain with validators
+        where this node stands in the agreement."""
         chain = self._backend.blockchain
         return {
             "head": {"number": hex(chain.head.number), "hash": views.hex_data(chain.head.hash)},
@@ -35,6 +37,7 @@ class Metis:
             "finalized": hex(chain.finalized_number),
             "genesis": views.hex_data(chain.genesis.hash),
             "syncing": self._backend.sync_status() or False,
+            **agreement_status(self._backend),
         }
 
     def l1_status(self, _params: list[Any], _session: Session) -> Any:

@@ -8,6 +8,7 @@ from metis_node.rpc.filters import Filters
 from metis_node.rpc.gas_oracle import GasOracle
 from metis_node.rpc.limits import RpcLimits
 from metis_node.rpc.method import Method
+from metis_node.rpc.methods.admin import Admin
 from metis_node.rpc.methods.debug import Debug
 from metis_node.rpc.methods.eth_blocks import EthBlocks
 from metis_node.rpc.methods.eth_call import EthCall
@@ -18,6 +19,7 @@ from metis_node.rpc.methods.eth_state import EthState
 from metis_node.rpc.methods.eth_subscribe import EthSubscribe
 from metis_node.rpc.methods.eth_transactions import EthTransactions
 from metis_node.rpc.methods.metis import Metis, modules_method
+from metis_node.rpc.methods.metis_consensus import MetisConsensus
 from metis_node.rpc.methods.metis_epochs import MetisEpochs
 from metis_node.rpc.methods.metis_staking import MetisStaking
 from metis_node.rpc.methods.net import Net
@@ -57,6 +59,8 @@ def method_table(
         *Metis(backend, transactions).methods(),
         *MetisStaking(backend).methods(),
         *MetisEpochs(backend).methods(),
+        *MetisConsensus(backend, tags).methods(),
+        *Admin(backend).methods(),
         *backend.extra_methods,
     ]
     served = [method for method in methods if _is_served(method, backend.namespaces)]

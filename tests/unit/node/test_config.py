@@ -57,7 +57,7 @@ def test_lists_may_be_written_with_commas_outside_of_toml() -> None:
         ("rpc = 1\n", ["unknown key rpc "]),
         ("[rpc]\nport = 65536\n", ["rpc.port = 65536", "less than or equal to 65535", "TCP port"]),
         ('[rpc]\nport = "x"\n', ["rpc.port = 'x'", "valid integer"]),
-        ('[rpc]\nnamespaces = ["admin"]\n', ["rpc.namespaces", "'admin'", "eth, net"]),
+        ('[rpc]\nnamespaces = ["personal"]\n', ["rpc.namespaces", "'personal'", "eth, net"]),
         ("[rpc.port]\nx = 1\n", ["rpc.port = {'x': 1}", "valid integer"]),
         ('[sequencer]\nfee_recipient = "0x12"\n', ["fee_recipient", "40 hexadecimal digits"]),
         (
