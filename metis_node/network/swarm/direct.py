@@ -15,7 +15,13 @@ import structlog
 import trio
 from libp2p.custom_types import TProtocol
 
-from metis_node.network.limits import DIRECT_STREAMS_PER_PEER, HELLO_S, STREAM_S, TOPIC_LIMITS
+from metis_node.network.limits import (
+    DIRECT_STREAMS_PER_PEER,
+    HELLO_S,
+    STREAM_S,
+    TOPIC_LIMITS,
+    WRITE_STEP,
+)
 from metis_node.network.scores import Misdeed
 from metis_node.network.seen_payloads import SeenPayloads
 from metis_node.network.state import NetworkState
@@ -54,18 +60,28 @@ class Link:
             self._dropped(self.topic)
         self.arrived.set()
 
-    async def next(self) -> bytes:
-        """The oldest payload, which stays until `sent`."""
+    async def wait(self) -> None:
+        """Until something waits."""
         while not self.waiting:
             self.arrived = trio.Event()
             await self.arrived.wait()
-        return self.waiting[0]
 
-    def sent(self, payload: bytes) -> None:
+    def next(self) -> list[bytes]:
+        """The oldest payloads that fit into one write, at least one; they stay until `sent`."""
+        size, payloads = 0, []
+        for payload in self.waiting:
+            size += len(payload)
+            if payloads and size > WRITE_STEP:
+                break
+            payloads.append(payload)
+        return payloads
+
+    def sent(self, payloads: list[bytes]) -> None:
         """Take out what was written; a drop may have been faster."""
-        if self.waiting and self.waiting[0] is payload:
-            self.waiting.popleft()
-            self._bytes -= len(payload)
+        for payload in payloads:
+            if self.waiting and self.waiting[0] is payload:
+                self.waiting.popleft()
+                self._bytes -= len(payload)
 
 
 class DirectLinks:
@@ -155,14 +171,15 @@ class DirectLinks:
 
     async def _write_next(self, link: Link, stream: Any) -> None:
         with trio.move_on_after(1.0):  # look again whether the peer is still there
-            payload = await link.next()
-        if not link.waiting:
+            await link.wait()
+        payloads = link.next()
+        if not payloads:
             return
-        payload = link.waiting[0]
-        await write_frame(stream, encode_frame(TOPIC_CODES[link.topic], payload))
-        link.sent(payload)
-        self._state.counters.messages_out[link.topic] += 1
-        self._state.counters.bytes_out[link.topic] += len(payload)
+        code, counters = TOPIC_CODES[link.topic], self._state.counters
+        await write_frame(stream, b"".join(encode_frame(code, payload) for payload in payloads))
+        link.sent(payloads)
+        counters.messages_out[link.topic] += len(payloads)
+        counters.bytes_out[link.topic] += sum(map(len, payloads))
 
     async def _fall_back(self, topic: Topic, payload: bytes) -> None:
         if self._fallen.first(topic, payload, time.monotonic()):
