@@ -68,7 +68,8 @@ class Link:
 
     def next(self) -> list[bytes]:
         """The oldest payloads that fit into one write, at least one; they stay until `sent`."""
-        size, payloads = 0, []
+        size = 0
+        payloads: list[bytes] = []
         for payload in self.waiting:
             size += len(payload)
             if payloads and size > WRITE_STEP:
