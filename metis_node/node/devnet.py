@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metis_node.node.l1_process import L1Process, l1_process
+from metis_node.node.child_process import ChildProcess
+from metis_node.node.l1_process import l1_process
 
 if TYPE_CHECKING:
     from metis_node.execution.genesis import Genesis
@@ -61,7 +62,7 @@ def run_devnet(
         from metis_node.node.node import run_node
         from metis_node.node.runtime import run_daemon
 
-        l1_url = child.await_url() if child is not None else str(settings.l1)
+        l1_url = str(child.await_facts()["rpc"]) if child is not None else str(settings.l1)
         directory = DevnetDirectory(settings.data_dir)
         genesis = _chain(directory, settings, l1_url)
         deployment = _deployment(directory, settings, l1_url, genesis)
@@ -139,7 +140,7 @@ def reset_devnet(data_dir: Path) -> None:
     DevnetDirectory(data_dir).delete(database_dir(data_dir))
 
 
-def _embedded_l1(settings: DevnetSettings) -> AbstractContextManager[L1Process]:
+def _embedded_l1(settings: DevnetSettings) -> AbstractContextManager[ChildProcess]:
     return l1_process(
         data_dir=settings.data_dir / "l1",
         log_file=settings.data_dir / "l1.log",

@@ -62,6 +62,15 @@ def command(
         bool,
         typer.Option("--contracts/--no-contracts", help="Deploy the contracts onto the L1."),
     ] = True,
+    sequencers: Annotated[
+        int,
+        typer.Option(
+            "--sequencers",
+            min=1,
+            max=32,
+            help="Nodes that share sequencing, each a process of its own, of a new chain.",
+        ),
+    ] = 1,
     reset: Annotated[
         bool, typer.Option("--reset", help="Delete the data directory's chain first.")
     ] = False,
@@ -69,7 +78,10 @@ def command(
     log_level: LogLevelOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a devnet: an L1, one sequencer, batches. Ctrl-C stops it; the next start continues it.
+    """Run a devnet: an L1, sequencers, batches. Ctrl-C stops it; the next start continues it.
+
+    With --sequencers 4 four nodes agree on every block and take over from each other; a table shows
+    who leads, heights, peers and epochs. Port and --port count up from the first node.
 
     Prints the address of JSON-RPC and the funded accounts with their keys. The keys are known to
     everybody: never send anything of value to them. With --json one JSON object is printed to
@@ -80,6 +92,28 @@ def command(
     from metis_node.node.devnet import DevnetSettings, reset_devnet, run_devnet
     from metis_node.node.logs import configure_logs
 
+    if sequencers > 1:
+        from metis_node.node.cli.devnet_cluster import run
+
+        run(
+            data_dir=data_dir,
+            sequencers=sequencers,
+            host=host,
+            port=port,
+            l1=l1,
+            l1_port=l1_port,
+            l1_block_time_ms=l1_block_time_ms,
+            l1_fork=l1_fork,
+            l1_wait_s=l1_wait_s,
+            reset=reset,
+            chain_id=chain_id,
+            block_time_ms=block_time_ms,
+            gas_limit=gas_limit,
+            max_block_bytes=max_block_bytes,
+            log_level=log_level or "info",
+            json=json,
+        )
+        return
     flags = assigned(assignments) | ({"log.level": log_level} if log_level else {})
     configure_logs(level=log_level or "info")
     if reset:

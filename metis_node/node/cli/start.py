@@ -31,6 +31,9 @@ def command(
     ] = False,
     log_level: LogLevelOption = None,
     json: JsonOption = False,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", hidden=True, help="End when the parent process ends.")
+    ] = False,
 ) -> None:
     """Run a node until SIGTERM or Ctrl-C.
 
@@ -42,8 +45,10 @@ def command(
     from metis_node.node.genesis_file import read_genesis_file
     from metis_node.node.logs import configure_logs
     from metis_node.node.node import Ready, run_node
-    from metis_node.node.runtime import run_daemon
+    from metis_node.node.runtime import end_with_parent, run_daemon
 
+    if with_parent:
+        end_with_parent()
     loaded = loaded_config(
         config, data_dir, assignments, rpc__host=rpc_host, rpc__port=rpc_port, log__level=log_level
     )

@@ -1,0 +1,197 @@
+"""A devnet with several sequencers: its L1, and every node as a process of its own.
+
+Files are `cluster_directory.py`'s business. This process only starts, watches, tells and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from metis_node.errors import MetisError
+from metis_node.node.assembly import initialise_chain, is_initialised
+from metis_node.node.child_process import ChildProcess, running_child
+from metis_node.node.cluster_directory import ClusterDirectory, Member
+from metis_node.node.config import load_config
+from metis_node.node.devnet import EMBEDDED_CONFIRMATIONS, EXTERNAL_CONFIRMATIONS
+from metis_node.node.devnet_directory import ChainChoices, await_l1
+from metis_node.node.json_rpc_client import JsonRpcClient
+from metis_node.node.l1_process import l1_process
+
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """What the operator asked for. `choices` are of a new chain."""
+
+    data_dir: Path
+    sequencers: int
+    host: str
+    port: int  # of the first node's JSON-RPC; the others follow. 0: any
+    l1: str | None  # URL; None: the embedded one
+    l1_port: int
+    l1_block_time_ms: int
+    l1_fork: str
+    l1_wait_s: float
+    choices: ChainChoices
+    log_level: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningNode:
+    """A node that serves."""
+
+    member: Member
+    process: ChildProcess
+    facts: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        return str(self.facts["rpc"])
+
+
+class Display(Protocol):
+    """Where the table goes."""
+
+    def show(self, nodes: Sequence[RunningNode], seen: Sequence[dict[str, Any] | None]) -> None:
+        """`seen`: each node's `metis_syncStatus`, None where it does not answer."""
+        ...
+
+
+def run_cluster(
+    settings: ClusterSettings,
+    *,
+    say: Callable[[str], None],
+    announce: Callable[[dict[str, Any]], None],
+    display: Display | None,
+) -> None:
+    """Run until a signal. `announce` gets everything that a user needs, once all serve."""
+    with ExitStack() as stack:
+        child = None
+        if settings.l1 is None:
+            say("starting the embedded L1")
+            child = stack.enter_context(
+                l1_process(
+                    data_dir=settings.data_dir / "l1",
+                    log_file=settings.data_dir / "l1.log",
+                    host=settings.host,
+                    port=settings.l1_port,
+                    block_time_ms=settings.l1_block_time_ms,
+                    fork=settings.l1_fork,
+                )
+            )
+        l1_url = settings.l1 or str(child.await_facts()["rpc"] if child is not None else "")
+        members = _members(settings, l1_url)
+        say(f"starting {len(members)} sequencers")
+        nodes = _started(members, stack)
+        announce(_facts(settings, l1_url, child, nodes))
+        asyncio.run(_watch(nodes, child, display))
+
+
+def _members(settings: ClusterSettings, l1_url: str) -> list[Member]:
+    l1 = JsonRpcClient(url=l1_url)
+    await_l1(l1, patience_s=settings.l1_wait_s)
+    directory = ClusterDirectory(settings.data_dir, settings.sequencers)
+    confirmations = EMBEDDED_CONFIRMATIONS if settings.l1 is None else EXTERNAL_CONFIRMATIONS
+    if directory.exists:
+        genesis = directory.reopen()
+    else:
+        genesis = directory.create(l1, settings.choices, confirmations=confirmations)
+    members = directory.configure(
+        l1_url,
+        host=settings.host,
+        first_port=settings.port,
+        confirmations=confirmations,
+        log_level=settings.log_level,
+    )
+    for member in members:
+        storage = load_config(member.config_file).config.storage
+        if not is_initialised(member.path):
+            initialise_chain(member.path, storage, genesis)
+    return members
+
+
+def _started(members: Sequence[Member], stack: ExitStack) -> list[RunningNode]:
+    """All at once: together they need no longer than one."""
+    processes = [
+        stack.enter_context(
+            running_child(
+                member.name,
+                ["start", "--config", str(member.config_file), "--json"],
+                member.log_file,
+            )
+        )
+        for member in members
+    ]
+    return [
+        RunningNode(member=member, process=process, facts=process.await_facts())
+        for member, process in zip(members, processes, strict=True)
+    ]
+
+
+def _facts(
+    settings: ClusterSettings,
+    l1_url: str,
+    l1: ChildProcess | None,
+    nodes: Sequence[RunningNode],
+) -> dict[str, Any]:
+    first = nodes[0].facts
+    return {
+        **first,
+        "l1": l1_url,
+        "l1_pid": l1.pid if l1 is not None else None,
+        "data_dir": str(settings.data_dir),
+        "contracts": None,
+        "contracts_problem": None,
+        "sequencers": [
+            {
+                "name": node.member.name,
+                "rpc": node.url,
+                "pid": node.process.pid,
+                "config": str(node.member.config_file),
+                "log": str(node.member.log_file),
+            }
+            for node in nodes
+        ],
+    }
+
+
+async def _watch(
+    nodes: Sequence[RunningNode], l1: ChildProcess | None, display: Display | None
+) -> None:
+    """Until a signal. A node may die and be started again by hand: the others go on without it."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
+    if l1 is not None:
+        tasks.append(asyncio.ensure_future(l1.watch()))
+    if display is not None:
+        tasks.append(asyncio.ensure_future(_look(nodes, display)))
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _look(nodes: Sequence[RunningNode], display: Display) -> None:
+    while True:
+        seen = await asyncio.gather(*[asyncio.to_thread(_status, node.url) for node in nodes])
+        display.show(nodes, seen)
+        await asyncio.sleep(LOOK_S)
+
+
+def _status(url: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = JsonRpcClient(url=url, timeout_s=LOOK_S).call("metis_syncStatus")
+    except MetisError:
+        return None
+    return found
