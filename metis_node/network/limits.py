@@ -129,9 +129,14 @@ WRITE_STEP = 256 * KIB  # a stream's window is 256 KiB at first; a vote fits in 
 MAX_REASON_BYTES = 240
 
 CONNECT_S = 5.0  # one dial
+UPGRADE_S = 4.0  # encryption and multiplexing of a new connection
+# Connections above the peers: who is refused must get in to hear why, and a few hundred sockets
+# that say nothing must not keep others out while UPGRADE_S runs for them.
+SPARE_CONNECTIONS = 256
 HELLO_S = 5.0  # until a new connection has said who it is
 STREAM_S = 3.0  # opening a stream, or one write on a direct stream
 DIRECT_STREAMS_PER_PEER = 2 * len(Topic)  # a new one may come before the old one's end is seen
+SAME_MOMENT_S = 3.0  # two connections within it: both sides dialled, and nobody died
 DIALS_AT_ONCE = 8
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 60.0

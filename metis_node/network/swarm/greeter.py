@@ -15,7 +15,7 @@ from libp2p.abc import INotifee
 from libp2p.custom_types import TProtocol
 
 from metis_node.network.hello import MAX_HELLO_BYTES, Hello, decode_hello, mismatch
-from metis_node.network.limits import ASKED_PER_PEER, HELLO_S, SHARED_PEERS
+from metis_node.network.limits import ASKED_PER_PEER, HELLO_S, SAME_MOMENT_S, SHARED_PEERS
 from metis_node.network.state import NetworkState
 from metis_node.network.swarm.peers import Peer, Peers
 from metis_node.network.swarm.streams import BufferedStream, reset_quietly, write_frame
@@ -37,6 +37,8 @@ class Greeter(INotifee):
 
     async def connected(self, network: Any, conn: Any) -> None:  # noqa: ARG002
         raw_id = conn.muxed_conn.peer_id
+        if self._is_back(PeerId(str(raw_id))):
+            return
         entry = self._peers.add(
             Peer(
                 id=PeerId(str(raw_id)),
@@ -89,6 +91,18 @@ class Greeter(INotifee):
         else:
             self._accept(entry, theirs)
 
+    def _is_back(self, peer: PeerId) -> bool:
+        """Whether a peer connects that is connected for long: it came back, and the old is dead.
+
+        libp2p would go on using the old connection, so all of them end, and one is dialled anew.
+        """
+        entry = self._peers.get(peer)
+        if entry is None or time.time() - entry.since < SAME_MOMENT_S:
+            return False
+        log.info("peer is back before its old connection ended, connecting anew", peer=peer)
+        self._peers.drop(peer)
+        return True
+
     async def _greet(self, entry: Peer) -> None:
         try:
             with trio.fail_after(HELLO_S):
@@ -99,9 +113,9 @@ class Greeter(INotifee):
                 with contextlib.suppress(Exception):
                     await stream.close()
         except Exception as error:
-            await self._part(entry, f"no greeting: {error!r}"[:200], by="us")
             if isinstance(error, MalformedFrame):
                 self._peers.blame(entry.id, Offence.MALFORMED)
+            self._give_up(entry, repr(error)[:200])
             return
         ours = mismatch(self._state.identity, theirs.identity)
         if ours:
@@ -116,7 +130,14 @@ class Greeter(INotifee):
         with trio.move_on_after(HELLO_S):
             await entry.accepted.wait()
         if not entry.accepted.is_set() and self._peers.get(entry.id) is entry:
-            await self._part(entry, "no greeting", by="us")
+            self._give_up(entry, f"silent for {HELLO_S:g} s")
+
+    def _give_up(self, entry: Peer, why: str) -> None:
+        """No greeting, which may be a restart that we caught: soon again."""
+        if not entry.accepted.is_set():
+            self._state.book.failed(entry.id, time.time())
+            log.info("no greeting", peer=entry.id, address=entry.remote_host, why=why)
+            self._peers.drop(entry.id)
 
     async def _part(self, entry: Peer, reason: str, *, by: str) -> None:
         if entry.accepted.is_set():

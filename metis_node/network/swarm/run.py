@@ -16,7 +16,7 @@ from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
 from multiaddr import Multiaddr
 
-from metis_node.network.limits import STOP_S
+from metis_node.network.limits import SPARE_CONNECTIONS, STOP_S, STREAM_S, UPGRADE_S
 from metis_node.network.state import NetworkState, Outgoing
 from metis_node.network.swarm import patches
 from metis_node.network.swarm.dialer import Dialer
@@ -32,7 +32,6 @@ from metis_node.network.wire import HELLO_PROTOCOL
 from metis_node.types.network import Offence, PeerId, RequestKind
 
 DISCONNECT_S = 2.0
-SPARE_CONNECTIONS = 16  # above the peers: who is refused must get in to hear why
 
 log = structlog.get_logger(__name__)
 
@@ -154,6 +153,10 @@ class SwarmRun:
                 min_connections=0,
                 low_watermark=0,
                 max_connections_per_peer=3,
+                inbound_upgrade_timeout=UPGRADE_S,
+                outbound_upgrade_timeout=UPGRADE_S,
+                outbound_stream_protocol_negotiation_timeout=STREAM_S,
+                inbound_stream_protocol_negotiation_timeout=STREAM_S,
             ),
         )
 

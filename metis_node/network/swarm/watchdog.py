@@ -21,7 +21,7 @@ from metis_node.types.network import Topic
 
 TICK_S = 1.0
 TROUBLED_TICKS = 4  # a handshake takes less
-SILENT_S = 10.0  # then a ping
+SILENT_S = 5.0  # then a ping
 PING_S = 5.0
 SAVE_S = 10.0
 PING_PROTOCOL = "/ipfs/ping/1.0.0"

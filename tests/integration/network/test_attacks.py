@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,18 @@ async def test_nonsense_on_streams_of_libp2p_ends_nothing(tmp_path: Path, attack
                 victim.id, RequestKind.STATUS, b"alive?", timeout_s=5
             )
             assert answer == b"status:alive?"
+
+
+async def test_sockets_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
+    victim = Node(tmp_path, "victim")
+    async with victim.network:
+        port = int(victim.address.split("/")[4])
+        with contextlib.ExitStack() as stack:
+            for _ in range(200):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            friend = Node(tmp_path, "friend", bootstrap=[victim.address])
+            async with friend.network:
+                await eventually(lambda: meshed(victim, 1), seconds=10)
 
 
 def flood_by_gossip(count: int) -> Attack:

@@ -178,6 +178,20 @@ async def test_a_killed_peer_is_missed_and_its_successor_heard(tmp_path: Path) -
             second.received.clear()
 
 
+@pytest.mark.slow
+async def test_who_comes_back_before_its_old_connection_ended_is_heard(tmp_path: Path) -> None:
+    async with joined(tmp_path, 2) as (first, second), child(tmp_path, first, second) as old:
+        await eventually(lambda: meshed(first, 2) and meshed(second, 2))
+        peer = next(peer.id for peer in first.network.peers() if peer.id != second.id)
+        await _heard_from_child(first, peer)
+        # As after a power cut: its sockets are open, and nobody will ever answer on them.
+        os.kill(old.pid, signal.SIGSTOP)
+        async with child(tmp_path, first, second):
+            await _heard_from_child(first, peer)
+            await _heard_from_child(second, peer)
+            await eventually(lambda: meshed(first, 2) and meshed(second, 2))
+
+
 async def _heard_from_child(node: Node, peer: PeerId) -> None:
     """A message that the child sent from now on."""
     seen = sum(1 for sender, _, _ in node.received if sender == peer)
