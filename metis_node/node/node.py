@@ -38,7 +38,13 @@ from metis_node.node.batch_report import (
 )
 from metis_node.node.config import Config
 from metis_node.node.consensus_assembly import ConsensusParts, consensus_parts
-from metis_node.node.consensus_report import consensus_view, peer_count
+from metis_node.node.consensus_metrics import (
+    CONSENSUS_GAUGES,
+    NETWORK_GAUGES,
+    consensus_gauges,
+    network_gauges,
+)
+from metis_node.node.consensus_report import consensus_checks, consensus_view, peer_count
 from metis_node.node.l1_assembly import L1Parts, block_builder, l1_parts
 from metis_node.node.readiness import L1_GAUGES, head_check, l1_check, l1_facts, l1_gauges
 from metis_node.node.service import Service, run_services
@@ -112,6 +118,9 @@ async def run_node(
                         consensus_parts(parts, l1, config, builder)
                     )
                     services |= consensus.services
+                    view = consensus_view(parts, consensus)
+                    parts.telemetry.watch(consensus_gauges(consensus, view), CONSENSUS_GAUGES)
+                    parts.telemetry.watch(network_gauges(consensus), NETWORK_GAUGES)
                 elif producer is not None:
                     services["block producer"] = lambda: _produce(producer, l1)
                 backend = _backend(parts, l1, batches, staking, consensus, config)
@@ -163,6 +172,7 @@ def _backend(
             l1_check(l1, config),
             batch_check(batches),
             staking.check(),
+            *consensus_checks(parts, agreement),
         ),
     )
 

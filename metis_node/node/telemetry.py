@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -20,7 +22,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -34,7 +36,26 @@ if TYPE_CHECKING:
 
 BLOCK_STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
-Facts = Callable[[], Mapping[str, float]]
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One gauge with a value for each of a few names."""
+
+    label: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """A histogram that is counted elsewhere: `counts` has one more than the upper `edges`."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    total: float
+
+
+Reading = float | Labelled | Distribution
+Facts = Callable[[], Mapping[str, Reading]]
 
 
 class Telemetry:
@@ -98,10 +119,25 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for name, value in self._facts().items():
-            yield GaugeMetricFamily(name, self._helps[name], value=value)
+            yield _metric(name, self._helps[name], value)
 
     def describe(self) -> Iterable[Metric]:
         return [GaugeMetricFamily(name, meaning) for name, meaning in self._helps.items()]
+
+
+def _metric(name: str, meaning: str, reading: Reading) -> Metric:
+    match reading:
+        case Labelled():
+            gauge = GaugeMetricFamily(name, meaning, labels=[reading.label])
+            for value_of, value in reading.values.items():
+                gauge.add_metric([value_of], value)
+            return gauge
+        case Distribution():
+            names = [*map(str, reading.edges), "+Inf"]
+            buckets = list(zip(names, map(float, accumulate(reading.counts)), strict=True))
+            return HistogramMetricFamily(name, meaning, buckets=buckets, sum_value=reading.total)
+        case _:
+            return GaugeMetricFamily(name, meaning, value=reading)
 
 
 CHAIN_GAUGES = {

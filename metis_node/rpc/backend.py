@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from metis_node.chain.blockchain import Blockchain
     from metis_node.chain.mempool import Mempool
     from metis_node.chain.queries import Queries
-    from metis_node.engine.consensus.story import Tale
     from metis_node.engine.consensus.sync import SyncStatus
+    from metis_node.engine.consensus.tale import Tale
     from metis_node.engine.consensus.turns import Turn
     from metis_node.engine.epoch_book import EpochBook
     from metis_node.engine.heads import Heads, PendingTransactions

@@ -66,6 +66,13 @@ class Candidate:
         assert self.body is not None
         return _raw(self.body)
 
+    @property
+    def size(self) -> int:
+        """Bytes of header and transactions."""
+        assert self.body is not None
+        carried = (len(tx) if isinstance(tx, bytes) else tx.size for tx in self.body)
+        return len(self.sealed.rlp) + sum(carried)
+
 
 class Candidates:
     """Of one height at a time."""

@@ -423,7 +423,9 @@ class ConsensusHost:
         outgoing: list[Message] = []
         decided: Decide | None = None
         while facts:
-            for effect in self._machine.step(facts.popleft()):
+            following = facts.popleft()
+            self._story.fed(following)
+            for effect in self._machine.step(following):
                 match effect:
                     case Sign():
                         facts.append(await self._signed(effect.message))
@@ -696,7 +698,7 @@ class ConsensusHost:
         found = self._candidates.get(certificate.block_hash)
         assert found is not None, "a block is decided after it was found valid"
         imported = await self._candidates.commit(certificate, window)
-        self._story.decided(certificate, effect.round, imported)
+        self._story.decided(certificate, effect.round, imported, size=found.size)
         if found.builder == self.me:
             self._announce(certificate, found)
         await self._after_commit(certificate, window, found.raw_body)
@@ -757,7 +759,7 @@ class ConsensusHost:
             self._on_ahead(peer, height + 1)  # fetched by range
             return False
         imported = await self._candidates.commit(block.certificate, window)
-        self._story.taken(block.certificate, imported)
+        self._story.taken(block.certificate, imported, size=found.size)
         await self._after_commit(block.certificate, window, found.raw_body)
         return True
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from metis_node.codec.extra_data import decode_extra_data
 from metis_node.rpc import hexadecimal, views
 from metis_node.rpc.backend import Backend
 from metis_node.rpc.method import Method
 from metis_node.rpc.methods.eth_transactions import EthTransactions
 from metis_node.rpc.methods.metis_consensus import agreement_status
 from metis_node.rpc.session import Session
+from metis_node.types.blocks import SealedHeader
 
 
 class Metis:
@@ -49,14 +51,15 @@ class Metis:
         return self._backend.batches()
 
     def transaction_status(self, params: list[Any], _session: Session) -> Any:
-        """How far it has come: unknown, queued, pending, sequenced, batched, finalized."""
+        """How far it has come: unknown, queued, pending, sequenced (on a chain with validators
+        decided, by more than 2/3 of the power), batched, finalized."""
         transaction_hash = hexadecimal.hash32(params, 0)
         found = self._transactions.included(transaction_hash)
         if found is None:
             return self._waiting_status(transaction_hash)
         record, sealed, index = found
         batch = self._backend.transaction_batch(sealed.number)
-        status = "sequenced" if batch is None else "batched"
+        status = self._sealed_status(sealed.number) if batch is None else "batched"
         if sealed.number <= self._backend.blockchain.finalized_number:
             status = "finalized"
         return {
@@ -65,8 +68,24 @@ class Metis:
             "blockHash": views.hex_data(sealed.hash),
             "transactionIndex": hex(index),
             "succeeded": record.success,
-            "sequencer": views.hex_data(sealed.header.beneficiary),
+            **self._sequencer(sealed),
             "batch": batch,
+        }
+
+    def _sealed_status(self, number: int) -> str:
+        is_decided = self._backend.consensus and number <= self._backend.blockchain.safe_number
+        return "decided" if is_decided else "sequenced"
+
+    def _sequencer(self, sealed: SealedHeader) -> dict[str, Any]:
+        """Who built the block: its signer, and on a chain with validators its id."""
+        source = self._backend.epochs
+        epoch = source.epoch_of(sealed.number) if source is not None else None
+        if epoch is None:
+            return {"sequencer": views.hex_data(sealed.header.beneficiary)}
+        builder = epoch.order[decode_extra_data(sealed.header.extra_data).builder_index]
+        return {
+            "sequencer": views.hex_data(builder.signer),
+            "sequencerId": hex(builder.sequencer_id),
         }
 
     def _waiting_status(self, transaction_hash: bytes) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from metis_node.rpc.methods.eth_transactions import EthTransactions
 from metis_node.rpc.methods.metis import Metis, modules_method
 from metis_node.rpc.methods.metis_consensus import MetisConsensus
 from metis_node.rpc.methods.metis_epochs import MetisEpochs
+from metis_node.rpc.methods.metis_explain import MetisExplain
 from metis_node.rpc.methods.metis_staking import MetisStaking
 from metis_node.rpc.methods.net import Net
 from metis_node.rpc.methods.txpool import Txpool
@@ -60,6 +61,7 @@ def method_table(
         *MetisStaking(backend).methods(),
         *MetisEpochs(backend).methods(),
         *MetisConsensus(backend, tags).methods(),
+        *MetisExplain(backend).methods(),
         *Admin(backend).methods(),
         *backend.extra_methods,
     ]

@@ -14,6 +14,7 @@ from metis_node.rpc.backend import Backend
 from metis_node.rpc.block_tags import BlockTags
 from metis_node.rpc.methods.admin import Admin
 from metis_node.rpc.methods.metis_consensus import MetisConsensus, agreement_status
+from metis_node.rpc.methods.metis_explain import MetisExplain
 from metis_node.rpc.session import Session
 from tests.integration.consensus.village import Villager
 
@@ -40,6 +41,7 @@ def asking(backend: Backend) -> Callable[..., Any]:
     """`await ask("metis_certificate", "0x1")`."""
     methods = [
         *MetisConsensus(backend, BlockTags(backend.queries)).methods(),
+        *MetisExplain(backend).methods(),
         *Admin(backend).methods(),
     ]
     handlers = {method.name: method.handler for method in methods}

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from metis_node.errors import InvalidRequest
 from metis_node.rpc.backend import Backend
@@ -196,3 +197,102 @@ async def test_malformed_arguments_are_refused(name: str, params: list[Any]) -> 
     with pytest.raises(InvalidRequest) as caught:
         await asking(without_validators(builds_alone=True))(name, *params)
     assert caught.value.code == -32602
+
+
+async def test_a_height_explains_who_led_it_and_why_the_turn_moved_on(tmp_path: Path) -> None:
+    async with village(tmp_path, 4) as made:
+        await made.height(2)
+        leader = await leader_of(made)
+        number = int(leader.name.removeprefix("node-"))
+        await made.leave(leader)
+        stood = max(one.head for one in made.villagers.values())
+        await made.height(stood + 3)
+        one = next(iter(made.villagers.values()))
+        ask = asking(backend_of(one))
+        reselected = [
+            told
+            for height in range(stood, stood + 4)
+            if (told := await ask("metis_explain", hex(height)))["missed"]
+        ]
+        (told,) = reselected
+        assert told["due"]["id"] == hex(number)
+        assert [entry["id"] for entry in told["missed"]] == [hex(number)]
+        assert told["builder"]["id"] != hex(number)
+        first, last = told["rounds"][0], told["rounds"][-1]
+        assert (first["leader"]["id"], first["outcome"]) == (hex(number), "no block came in time")
+        assert (last["leader"], last["outcome"]) == (
+            {key: told["builder"][key] for key in ("id", "signer", "power")},
+            "decided",
+        )
+        assert told["tookMs"] >= 400  # a propose time-out was waited for
+        assert f"it was the turn of sequencer {number} (no block came in time)" in told["summary"]
+        following = await ask("metis_explain", hex(int(told["height"], 16) + 1))
+        assert following["missed"] == []
+        assert following["builder"] == told["builder"]
+        forgotten = await _explained_by_the_chain(one, told["height"])
+        for key in ("due", "missed", "builder", "round", "signers", "power"):
+            assert forgotten[key] == told[key]
+        assert not forgotten["seen"]
+        assert [entry["leader"] for entry in forgotten["rounds"]] == [
+            entry["leader"] for entry in told["rounds"]
+        ]
+        assert one.story.hand_overs.total_s >= 0.4
+
+
+async def _explained_by_the_chain(one: Villager, height: str) -> Any:
+    one.story.tales.clear()
+    return await asking(backend_of(one))("metis_explain", height)
+
+
+async def test_a_yield_is_told_as_one(tmp_path: Path) -> None:
+    async with village(tmp_path, 4) as made:
+        await made.height(2)
+        leader = await leader_of(made)
+        await asking(backend_of(leader))("admin_yield")
+        head = leader.head
+        await made.height(head + 3)
+        ask = asking(backend_of(next(iter(made.villagers.values()))))
+        stories = [await ask("metis_explain", hex(height)) for height in range(head, head + 4)]
+        (told,) = [story for story in stories if story["missed"]]
+        assert told["rounds"][0]["outcome"] == "its sequencer let the turn pass"
+        assert "let the turn pass" in told["summary"]
+
+
+async def test_heights_without_a_story_are_refused_and_the_present_one_is_told(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, 1) as made:
+        await made.height(1)
+        one = made.villagers["node-1"]  # type: ignore[index]
+        ask = asking(backend_of(one))
+        for height in ("0x0", "0xffff"):
+            with pytest.raises(InvalidRequest, match="has no story") as caught:
+                await ask("metis_explain", height)
+            assert caught.value.code == -32000
+        assert (await ask("metis_explain"))["decided"]
+        following = await ask("metis_explain", hex(one.head + 1))
+        assert following["decided"] in (False, True)  # it may be over by now
+        assert await asking(without_validators(builds_alone=True))("metis_explain") is None
+
+
+async def test_a_rotation_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    async with village(tmp_path, 4) as made:
+        await made.height(2)
+        leader = await leader_of(made)
+        await made.leave(leader)
+        one = next(iter(made.villagers.values()))
+        stood = one.head
+        with capture_logs() as lines:
+            await made.until(lambda: one.story.counts["reselections"] == 1)
+            await made.height(max(v.head for v in made.villagers.values()) + 2)
+        assert one.head > stood
+        told = [line["event"] for line in lines if line["log_level"] != "debug"]
+        nodes = len(made.villagers)
+        for words in (
+            "no vote in this round: no block came in time",
+            "round failed: the turn goes to the next in order",
+            "a backup built the block: it keeps the turn until the epoch ends",
+            "the turn is another sequencer's",
+        ):
+            assert 1 <= told.count(words) <= nodes, words
+        assert len(told) <= 5 * nodes

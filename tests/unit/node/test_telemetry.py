@@ -9,12 +9,15 @@ from prometheus_client import generate_latest
 
 from metis_node.engine.block_builder import BlockReport
 from metis_node.node.batch_report import BATCH_GAUGES
+from metis_node.node.consensus_metrics import CONSENSUS_GAUGES, NETWORK_GAUGES
 from metis_node.node.readiness import L1_GAUGES
 from metis_node.node.staking_assembly import STAKING_GAUGES
-from metis_node.node.telemetry import CHAIN_GAUGES, Telemetry
+from metis_node.node.telemetry import CHAIN_GAUGES, Distribution, Labelled, Reading, Telemetry
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
-GAUGES = CHAIN_GAUGES | L1_GAUGES | BATCH_GAUGES | STAKING_GAUGES
+GAUGES = (
+    CHAIN_GAUGES | L1_GAUGES | BATCH_GAUGES | STAKING_GAUGES | CONSENSUS_GAUGES | NETWORK_GAUGES
+)
 
 
 def scraped(telemetry: Telemetry) -> dict[str, float]:
@@ -64,3 +67,18 @@ def test_the_operations_guide_names_only_metrics_that_exist() -> None:
     families = counted | {name.removesuffix("_sum") for name in counted}
     methods = {"metis_l1Status", "metis_batches", "metis_stakingStatus", "metis_syncStatus"}
     assert named - methods <= families | set(GAUGES)
+
+
+def test_gauges_by_label_and_distributions_are_scraped() -> None:
+    telemetry = Telemetry()
+    readings: dict[str, Reading] = {
+        "of_topics": Labelled("topic", {"votes": 2.0, "blocks": 3.0}),
+        "of_seconds": Distribution(edges=(0.1, 0.5), counts=(4, 2, 1), total=1.5),
+    }
+    telemetry.watch(lambda: readings, {"of_topics": "by topic", "of_seconds": "how long"})
+    found = scraped(telemetry)
+    assert (found['of_topics{topic="votes"}'], found['of_topics{topic="blocks"}']) == (2, 3)
+    assert found['of_seconds_bucket{le="0.1"}'] == 4
+    assert found['of_seconds_bucket{le="0.5"}'] == 6
+    assert found['of_seconds_bucket{le="+Inf"}'] == found["of_seconds_count"] == 7
+    assert found["of_seconds_sum"] == 1.5
