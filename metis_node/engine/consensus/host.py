@@ -74,6 +74,7 @@ from metis_node.engine.consensus.builder_pace import BuilderPace
 from metis_node.engine.consensus.candidates import Candidate, Candidates
 from metis_node.engine.consensus.journal import ConsensusJournal, Entry, JournalledBlock
 from metis_node.engine.consensus.participation import PrecommitBook
+from metis_node.engine.consensus.presence import Presence
 from metis_node.engine.consensus.reception import (
     Arrival,
     Arrived,
@@ -192,6 +193,7 @@ class ConsensusHost:
         self._inbox: Inbox[_Item] = Inbox("the agreement", MAX_INBOX)
         self._timers = Timers(self._post)
         self._pace = BuilderPace()
+        self._presence = Presence(gossip)
         self._work: set[asyncio.Task[None]] = set()
         self._build: asyncio.Task[None] | None = None
         self._window: EpochWindow | None = None
@@ -449,7 +451,11 @@ class ConsensusHost:
             case EnterRound():
                 self._story.round_entered(effect, is_mine=effect.proposer == self.me)
             case ScheduleTimeout():
-                self._timers.arm(effect, self._begin_of(effect))
+                self._timers.arm(
+                    effect,
+                    begin=self._begin_of(effect),
+                    is_hopeless=self._proposer_gone_in(effect),
+                )
             case BuildBlock():
                 self._build = self._spawn(self._build_block(effect))
             case CancelBuild():
@@ -501,6 +507,13 @@ class ConsensusHost:
         if effect.step is not Step.PROPOSE or effect.round > 0:
             return None
         return self._block_possible()
+
+    def _proposer_gone_in(self, effect: ScheduleTimeout) -> Callable[[], bool] | None:
+        """Rule C26: a proposer whose process is gone is not waited for."""
+        if effect.step is not Step.PROPOSE:
+            return None
+        proposer = self._machine.members.proposer(effect.round)
+        return lambda: self._presence.is_gone(proposer)
 
     async def _block_possible(self) -> None:
         head = self._chain.head
@@ -566,6 +579,8 @@ class ConsensusHost:
     async def _on_arrived(self, item: Arrived) -> None:
         message = item.message
         self._look_for_own_key(message)
+        if isinstance(message, Vote):
+            self._presence.saw(message.sender, item.peer)
         if message.height > self._chain.head.number + 1:
             self._on_ahead(item.peer, message.height)
         elif message.height <= self._chain.head.number:
