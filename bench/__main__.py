@@ -10,6 +10,7 @@ BENCHMARKS = {
     "batch_bytes": "bytes posted to L1 per transaction",
     "compare": "transactions and reads beside anvil, alternating runs",
     "endurance": "memory over a long run",
+    "handover": "gaps between blocks when the active sequencer fails",
     "network_load": "CPU and latency of gossip and direct streams between processes",
     "rpc_front": "requests and CPU per RPC method beside anvil",
 }

@@ -242,7 +242,7 @@ bootstrap = {bootstrap}
 [rpc]
 host = {host}
 port = {port}
-namespaces = ["eth", "net", "web3", "txpool", "debug", "rpc", "metis"]
+namespaces = ["eth", "net", "web3", "txpool", "debug", "rpc", "metis", "admin"]
 
 [l1]
 endpoints = [{endpoint}]
