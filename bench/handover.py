@@ -204,9 +204,7 @@ class _Watch:
     @property
     def longest_gap(self) -> float:
         times = self._arrivals
-        return max(
-            (later - sooner for sooner, later in zip(times, times[1:], strict=False)), default=0
-        )
+        return max((later - sooner for sooner, later in pairwise(times)), default=0.0)
 
     def await_blocks(self, count: int) -> None:
         wanted = len(self._arrivals) + count
