@@ -224,7 +224,7 @@ async def test_a_height_explains_who_led_it_and_why_the_turn_moved_on(tmp_path: 
             {key: told["builder"][key] for key in ("id", "signer", "power")},
             "decided",
         )
-        assert told["tookMs"] >= 400  # a propose time-out was waited for
+        assert told["tookMs"] >= 100  # a quarter of a time-out: its connections were gone
         assert f"it was the turn of sequencer {number} (no block came in time)" in told["summary"]
         following = await ask("metis_explain", hex(int(told["height"], 16) + 1))
         assert following["missed"] == []
