@@ -25,14 +25,19 @@ class GuardFile:
     """Two slots, each be32 CRC ‖ be64 count ‖ be16 length ‖ JSON; the higher count holds."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create. Raises CorruptStore where neither slot reads."""
+        """Open. A file that is not there comes into being with the first `store`. Raises
+        CorruptStore where neither slot reads."""
         self._path = path
-        existed = path.exists()
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = -1
         self._count = 0
         self.guard: Guard | None = None
-        if existed:
-            self._load()
+        if path.exists():
+            self._descriptor = os.open(path, os.O_RDWR)
+            try:
+                self._load()
+            except BaseException:
+                self.close()
+                raise
 
     def store(self, guard: Guard) -> None:
         """Return when it is on disk."""
@@ -42,12 +47,25 @@ class GuardFile:
         slot = zlib.crc32(body).to_bytes(4, "big") + body
         if len(slot) > SLOT_BYTES:
             raise ValueError("a guard does not fit its slot")
+        if self._descriptor < 0:
+            self._create()
         os.pwrite(self._descriptor, slot.ljust(SLOT_BYTES, b"\0"), SLOT_BYTES * (self._count % 2))
         os.fdatasync(self._descriptor)
         self.guard = guard
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _create(self) -> None:
+        """Its name is on disk too before anything is signed."""
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
     def _load(self) -> None:
         data = os.pread(self._descriptor, 2 * SLOT_BYTES, 0)
@@ -56,8 +74,9 @@ class GuardFile:
         if not read:
             raise CorruptStore(
                 f"the signing history {self._path} does not read: without it the key may "
-                "contradict what it signed before. Put back a copy with `metis-node keys "
-                "protection import`, or set a floor above the last height it can have signed"
+                "contradict what it signed before. Set a floor at the highest height that it can "
+                "have signed, one above the head of the other nodes: `metis-node keys protection "
+                "init --floor HEIGHT`"
             )
         self._count, content = max(read)
         self.guard = guard_from_json(orjson.loads(content))
@@ -85,7 +104,9 @@ class GuardedSigner:
         if guard is None:
             raise InvalidConfig(
                 "the key has no signing history on this machine: import the one of the machine it "
-                "ran on (`metis-node keys protection import`), or say that it never signed"
+                "ran on (`metis-node keys protection import FILE`), or say that it never signed "
+                "(`metis-node keys protection init --never-signed`), or above which height it may "
+                "(`metis-node keys protection init --floor HEIGHT`)"
             )
         if (guard.signer, guard.chain_id) != (signer, domain.chain_id):
             raise InvalidConfig(
