@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metis_node.errors import InvalidConfig
+from metis_node.node.cli import protection
 from metis_node.node.cli.options import (
     ConfigOption,
     DataDirOption,
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Create, import, export and look at keys (Ethereum keystore files, version 3).",
     no_args_is_help=True,
 )
+app.add_typer(protection.app, name="protection")
 
 MAX_IMPORT_BYTES = 64 << 10  # a keystore or a line of hexadecimal
 NameArgument = Annotated[

@@ -36,6 +36,8 @@ COMMANDS = [
     ["keys", "export"],
     ["keys", "password"],
     ["keys", "prove"],
+    ["keys", "protection"],
+    *(["keys", "protection", name] for name in ("show", "export", "import", "init")),
     ["stake"],
     *(
         ["stake", name]
@@ -52,6 +54,11 @@ COMMANDS = [
     ["config"],
     ["config", "show"],
 ]
+
+GROUPS = (
+    *(["db"], ["keys"], ["keys", "protection"]),
+    *(["l1"], ["stake"], ["gov"], ["config"]),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +79,7 @@ def test_every_command_explains_itself(command: list[str], capsys: Capture) -> N
     text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert f"metis-node {' '.join(command)}" in text
     options = re.findall(r"│ +(?:\* +)?(--[a-z0-9-]+)", text)
-    assert (
-        command in (["db"], ["keys"], ["l1"], ["stake"], ["gov"], ["config"]) or "--json" in options
-    )
+    assert command in GROUPS or "--json" in options
 
 
 def test_help_comes_fast() -> None:
