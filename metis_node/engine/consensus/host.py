@@ -308,7 +308,7 @@ class ConsensusHost:
             case DecidedArrived():
                 await self._on_decided_order(_DecidedOrder(item.peer, item.value, None))
             case EvidenceArrived():
-                self._on_evidence(item.evidence, is_own=False)
+                self._on_evidence_arrived(item)
             case _DecidedOrder():
                 await self._on_decided_order(item)
             case _Built():
@@ -694,6 +694,18 @@ class ConsensusHost:
     def _stop_signing(self, reason: str) -> None:
         self.stopped_signing = reason
         self._story.signing_stopped(reason)
+
+    def _on_evidence_arrived(self, item: EvidenceArrived) -> None:
+        """What convicts no validator of this epoch or the last is worth nothing here."""
+        window = self._window
+        if window is None:
+            return
+        epochs = [window.current] if window.previous is None else [window.current, window.previous]
+        signers = {validator.signer for epoch in epochs for validator in epoch.order}
+        if item.evidence.sender in signers:
+            self._on_evidence(item.evidence, is_own=False)
+        else:
+            self._gossip.penalise(item.peer, Offence.FORGED)
 
     def _on_evidence(self, evidence: Evidence, *, is_own: bool) -> None:
         """Kept and told on once; what it costs is the business of L1."""

@@ -93,6 +93,7 @@ class Story:
             case YieldReceived():
                 self._yielded(fact.message)
             case BlockValidated() if fact.verdict is Verdict.INVALID:
+                self.counts["blocks_invalid"] += 1
                 self._blame_last(fact.height, words.INVALID)
             case TimeoutElapsed():
                 self._timed_out(fact)

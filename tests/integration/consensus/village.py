@@ -76,6 +76,7 @@ class Villager:
     serving: Serving
     sync: BlockSync
     story: Story
+    bodies: BodyFetcher
     guard_file: GuardFile | None
     journal: ConsensusJournal | None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -215,7 +216,7 @@ class Village:
             Wire(self, peer),
             StillL1(chains.l1_origin(chains.L1_START)),
         )
-        precommits, story = PrecommitBook(), Story()
+        precommits, story, bodies = PrecommitBook(), Story(), BodyFetcher(wire)
         builder = BlockBuilder(
             blockchain=chain,
             committer=committer,
@@ -231,7 +232,7 @@ class Village:
             origins=l1,  # type: ignore[arg-type]
             precommits=precommits,
             clock=clock,
-            bodies=BodyFetcher(wire),
+            bodies=bodies,
         )
         serving = Serving(chain=chain, mempool=mempool, candidates=candidates)
         host = ConsensusHost(
@@ -268,6 +269,7 @@ class Village:
             serving,
             sync,
             story,
+            bodies,
             guard_file,
             journal,
         )
