@@ -3,6 +3,7 @@ how each of the last blocks came about (`tale.py`). It decides nothing."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
@@ -112,8 +113,12 @@ class Story:
         self.counts["rounds_failed"] += 1
         if before is not None:
             tale.blame(before.number, words.OTHERS_MOVED)
-        log.warning(
-            "round failed: the turn goes to the next in order",
+        planned = before is not None and before.ended == words.YIELDED
+        log.log(
+            logging.INFO if planned else logging.WARNING,
+            "handed over: the turn goes to the next in order"
+            if planned
+            else "round failed: the turn goes to the next in order",
             height=effect.height,
             round=effect.round,
             from_sequencer=tale.sequencer(before.proposer) if before is not None else None,
@@ -234,7 +239,8 @@ class Story:
             return
         self.counts["reselections"] += 1
         self.hand_overs.observe(tale.took_ms / 1000)
-        log.warning(
+        log.log(
+            logging.INFO if tale.rounds[0].ended == words.YIELDED else logging.WARNING,
             "a backup built the block: it keeps the turn until the epoch ends",
             height=tale.height,
             round=tale.decided_round,

@@ -18,6 +18,7 @@ from metis_node.node.cli import (
     db,
     devnet,
     doctor,
+    explain,
     gov,
     init,
     keys,
@@ -28,6 +29,7 @@ from metis_node.node.cli import (
     status,
     sync,
     version,
+    yield_turn,
 )
 from metis_node.node.exit_codes import ExitCode, exit_code_of
 
@@ -68,6 +70,8 @@ app.command("l1-dev")(l1_dev.command)
 app.command("status")(status.command)
 app.command("doctor")(doctor.command)
 app.command("sync")(sync.command)
+app.command("yield")(yield_turn.command)
+app.command("explain")(explain.command)
 app.command("version")(version.command)
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metis_node.node.cli.options import (
-    ConfigOption,
-    DataDirOption,
-    JsonOption,
-    RpcOption,
-    loaded_config,
-)
+from metis_node.node.cli.node_address import node_client
+from metis_node.node.cli.options import ConfigOption, DataDirOption, JsonOption, RpcOption
 
 if TYPE_CHECKING:
     from metis_node.node.json_rpc_client import JsonRpcClient
@@ -33,15 +27,14 @@ def command(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Print heads, mempool, L1 and batches of a running node, and whether it is ready.
+    """Print how a running node is: heads, leader, peers, mempool, L1, batches, and if it is ready.
 
     Exit code 0: ready. 6: running, but not ready (the reasons are printed). 5: no answer.
     """
     from metis_node.node.cli.printing import print_facts, print_json
     from metis_node.node.exit_codes import ExitCode
-    from metis_node.node.json_rpc_client import JsonRpcClient
 
-    client = JsonRpcClient(url=rpc or _configured_url(config, data_dir))
+    client = node_client(config, data_dir, rpc)
     if health:
         raise typer.Exit(_health(client))
     facts = _facts(client)
@@ -51,13 +44,6 @@ def command(
         print_facts(_for_people(facts))
     if not facts["ready"]:
         raise typer.Exit(ExitCode.FAILED_CHECK)
-
-
-def _configured_url(config: Path | None, data_dir: Path | None) -> str:
-    """The configured address; a devnet writes its own port into its configuration."""
-    rpc = loaded_config(config, data_dir, None).config.rpc
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(rpc.host, rpc.host)
-    return f"http://{host}:{rpc.port}"
 
 
 def _health(client: JsonRpcClient) -> int:
@@ -70,7 +56,7 @@ def _health(client: JsonRpcClient) -> int:
 def _facts(client: JsonRpcClient) -> dict[str, Any]:
     import orjson
 
-    version, chain_id, syncing, pool, l1, batches, staking = client.batch(
+    version, chain_id, syncing, pool, l1, batches, staking, active, sync = client.batch(
         missing_ok=True,  # a node may not serve all namespaces
         calls=[
             ("web3_clientVersion", []),
@@ -80,6 +66,8 @@ def _facts(client: JsonRpcClient) -> dict[str, Any]:
             ("metis_l1Status", []),
             ("metis_batches", []),
             ("metis_stakingStatus", []),
+            ("metis_activeSequencer", []),
+            ("metis_syncStatus", []),
         ],
     )
     heads = client.batch(
@@ -100,7 +88,24 @@ def _facts(client: JsonRpcClient) -> dict[str, Any]:
         "l1": l1,
         "batches": batches,
         "staking": staking,
+        "agreement": _agreement(active, sync),
     }
+
+
+def _agreement(active: dict[str, Any] | None, sync: dict[str, Any] | None) -> Any:
+    """Who leads, and where this node stands; None on a chain without validators."""
+    if sync is None or "isValidator" not in sync:
+        return None
+    own = ("height", "round", "peers", "target", "isSyncing", "isValidator", "isSigning")
+    return {
+        "leader": active,
+        **{name: _decimal(sync[name]) for name in own},
+        "stoppedSigning": sync["stoppedSigning"],
+    }
+
+
+def _decimal(value: Any) -> Any:
+    return int(value, 16) if isinstance(value, str) else value
 
 
 def _head(block: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -122,6 +127,8 @@ def _for_people(facts: dict[str, Any]) -> dict[str, object]:
     }
     for tag in ("latest", "safe", "finalized"):
         shown[tag] = _head_line(facts[tag])
+    if facts["agreement"] is not None:
+        shown |= _agreement_lines(facts["agreement"])
     if facts["mempool"] is not None:
         shown["mempool"] = ", ".join(f"{n} {name}" for name, n in facts["mempool"].items())
     for name in ("l1", "batches", "staking"):
@@ -132,6 +139,30 @@ def _for_people(facts: dict[str, Any]) -> dict[str, object]:
         for endpoint in facts["l1"].get("endpoints", []):
             shown[f"l1 {endpoint['name']}"] = _endpoint_line(endpoint)
     return shown
+
+
+def _agreement_lines(told: dict[str, Any]) -> dict[str, object]:
+    leader = told["leader"]
+    lines: dict[str, object] = {"leader": "nobody: the next epoch is not decided by L1 yet"}
+    if leader is not None:
+        name = f"sequencer {int(leader['id'], 16)} ({leader['signer']})"
+        lines["leader"] = f"{name}, this node" if leader["isMe"] else name
+        lines["epoch"] = int(leader["epoch"], 16)
+    if told["height"] is not None:
+        lines["agreement"] = f"height {told['height']}, round {told['round']}"
+    lines["signing"] = _signing(told)
+    lines["peers"] = told["peers"]
+    if told["isSyncing"]:
+        lines["catching up"] = f"to block {told['target']}"
+    return lines
+
+
+def _signing(told: dict[str, Any]) -> str:
+    if told["stoppedSigning"]:
+        return f"stopped: {told['stoppedSigning']}"
+    if not told["isValidator"]:
+        return "no: not a validator of this epoch"
+    return "yes" if told["isSigning"] else "not yet: listening whether the key signs elsewhere"
 
 
 def _endpoint_line(endpoint: dict[str, Any]) -> str:

@@ -24,6 +24,8 @@ COMMANDS = [
     ["status"],
     ["sync"],
     ["version"],
+    ["yield"],
+    ["explain"],
     ["doctor"],
     ["db"],
     ["db", "inspect"],
@@ -166,6 +168,13 @@ def test_status_of_no_node_is_code_5(capsys: Capture) -> None:
     assert run(["status", "--rpc", "http://127.0.0.1:9"]) == ExitCode.UNAVAILABLE
     assert "is the node running?" in capsys.readouterr().err
     assert run(["status", "--rpc", "nonsense"]) == ExitCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("command", [["yield"], ["explain", "5"]], ids=" ".join)
+def test_a_question_to_no_node_is_code_5(capsys: Capture, command: list[str]) -> None:
+    assert run([*command, "--rpc", "http://127.0.0.1:9"]) == ExitCode.UNAVAILABLE
+    assert "is the node running?" in capsys.readouterr().err
+    assert run(["explain", "0"]) == ExitCode.USAGE
 
 
 def test_a_database_that_is_not_there_is_refused(capsys: Capture, tmp_path: Path) -> None:
