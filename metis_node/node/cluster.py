@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from metis_node.errors import MetisError
+from metis_node.execution.genesis import Genesis
 from metis_node.node.assembly import initialise_chain, is_initialised
 from metis_node.node.child_process import ChildProcess, running_child
-from metis_node.node.cluster_directory import ClusterDirectory, Member
+from metis_node.node.cluster_config import Member, Placement
+from metis_node.node.cluster_directory import ClusterDirectory
 from metis_node.node.config import load_config
 from metis_node.node.devnet import EMBEDDED_CONFIRMATIONS, EXTERNAL_CONFIRMATIONS
 from metis_node.node.devnet_directory import ChainChoices, await_l1
@@ -40,6 +42,9 @@ class ClusterSettings:
     l1_fork: str
     l1_wait_s: float
     choices: ChainChoices
+    epoch_length: int
+    staked: bool  # or the genesis file names the validators
+    followers: int
     log_level: str
 
 
@@ -87,29 +92,60 @@ def run_cluster(
                 )
             )
         l1_url = settings.l1 or str(child.await_facts()["rpc"] if child is not None else "")
-        members = _members(settings, l1_url)
-        say(f"starting {len(members)} sequencers")
+        directory = ClusterDirectory(settings.data_dir, settings.sequencers, settings.followers)
+        genesis = _chain(directory, settings, l1_url, say)
+        members = _members(directory, settings, l1_url, genesis)
+        say(f"starting {len(members)} nodes")
         nodes = _started(members, stack)
-        announce(_facts(settings, l1_url, child, nodes))
+        announce(_facts(settings, directory, l1_url, child, nodes))
         asyncio.run(_watch(nodes, child, display))
 
 
-def _members(settings: ClusterSettings, l1_url: str) -> list[Member]:
+def prepare_cluster(settings: ClusterSettings, *, say: Callable[[str], None]) -> list[Member]:
+    """Write the directories of nodes that run elsewhere, each where its name leads to."""
+    assert settings.l1 is not None
+    directory = ClusterDirectory(settings.data_dir, settings.sequencers, settings.followers)
+    _chain(directory, settings, settings.l1, say)
+    return directory.configure(_placement(settings, settings.l1, apart=True))
+
+
+def _chain(
+    directory: ClusterDirectory, settings: ClusterSettings, l1_url: str, say: Callable[[str], None]
+) -> Genesis:
     l1 = JsonRpcClient(url=l1_url)
     await_l1(l1, patience_s=settings.l1_wait_s)
-    directory = ClusterDirectory(settings.data_dir, settings.sequencers)
-    confirmations = EMBEDDED_CONFIRMATIONS if settings.l1 is None else EXTERNAL_CONFIRMATIONS
     if directory.exists:
-        genesis = directory.reopen()
-    else:
-        genesis = directory.create(l1, settings.choices, confirmations=confirmations)
-    members = directory.configure(
-        l1_url,
+        return directory.reopen()
+    if settings.staked:
+        say("deploying the contracts and locking stake on the L1")
+    return directory.create(
+        l1,
+        settings.choices,
+        confirmations=_confirmations(settings),
+        epoch_length=settings.epoch_length,
+        staked=settings.staked,
+    )
+
+
+def _confirmations(settings: ClusterSettings) -> int:
+    return EMBEDDED_CONFIRMATIONS if settings.l1 is None else EXTERNAL_CONFIRMATIONS
+
+
+def _placement(settings: ClusterSettings, l1_url: str, *, apart: bool) -> Placement:
+    return Placement(
+        apart=apart,
         host=settings.host,
         first_port=settings.port,
-        confirmations=confirmations,
+        l1_url=l1_url,
+        confirmations=_confirmations(settings),
         log_level=settings.log_level,
     )
+
+
+def _members(
+    directory: ClusterDirectory, settings: ClusterSettings, l1_url: str, genesis: Genesis
+) -> list[Member]:
+    members = directory.configure(_placement(settings, l1_url, apart=False))
     for member in members:
         storage = load_config(member.config_file).config.storage
         if not is_initialised(member.path):
@@ -137,6 +173,7 @@ def _started(members: Sequence[Member], stack: ExitStack) -> list[RunningNode]:
 
 def _facts(
     settings: ClusterSettings,
+    directory: ClusterDirectory,
     l1_url: str,
     l1: ChildProcess | None,
     nodes: Sequence[RunningNode],
@@ -147,18 +184,20 @@ def _facts(
         "l1": l1_url,
         "l1_pid": l1.pid if l1 is not None else None,
         "data_dir": str(settings.data_dir),
-        "contracts": None,
+        "contracts": str(directory.contracts_file) if directory.contracts_file.is_file() else None,
         "contracts_problem": None,
-        "sequencers": [
-            {
-                "name": node.member.name,
-                "rpc": node.url,
-                "pid": node.process.pid,
-                "config": str(node.member.config_file),
-                "log": str(node.member.log_file),
-            }
-            for node in nodes
-        ],
+        "sequencers": [_node_facts(node) for node in nodes if node.member.is_sequencer],
+        "followers": [_node_facts(node) for node in nodes if not node.member.is_sequencer],
+    }
+
+
+def _node_facts(node: RunningNode) -> dict[str, Any]:
+    return {
+        "name": node.member.name,
+        "rpc": node.url,
+        "pid": node.process.pid,
+        "config": str(node.member.config_file),
+        "log": str(node.member.log_file),
     }
 
 

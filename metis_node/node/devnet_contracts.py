@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,16 +93,22 @@ async def _deploy(l1_url: str, l1_chain_id: int, l2_chain_id: int, file: Path) -
         await deploy(client, plan, signer, file, options=options, on_step=lambda *_: None)
 
 
-def devnet_deployment(l1_chain_id: int, l2_chain_id: int) -> dict[str, Any]:
-    """Short times, so that everything can be tried in minutes."""
-    accounts = devnet_accounts(FUNDED_ACCOUNTS)
+def devnet_deployment(
+    l1_chain_id: int, l2_chain_id: int, *, owners: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Short times, so that everything can be tried in minutes. `owners` have METIS at the start,
+    besides the funded accounts."""
+    from metis_node.l1.deployment.settings import MAX_ALLOTMENTS
+
+    others = [account.address for account in _others(devnet_accounts(FUNDED_ACCOUNTS))]
+    holders = [*owners, *(one for one in others if one not in owners)][:MAX_ALLOTMENTS]
     return {
         "name": "devnet",
         "l1": {"chain_id": l1_chain_id},
         "l2": {"chain_id": l2_chain_id},
         "token": {
             "supply": SUPPLY,
-            "allotments": {account.address: ALLOTMENT for account in _others(accounts)},
+            "allotments": dict.fromkeys(holders, ALLOTMENT),
         },
         "parameters": {
             "exitDelay": "60 s",

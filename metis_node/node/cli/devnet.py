@@ -71,6 +71,29 @@ def command(
             help="Nodes that share sequencing, each a process of its own, of a new chain.",
         ),
     ] = 1,
+    static_set: Annotated[
+        bool,
+        typer.Option(
+            "--static-set",
+            help="With --sequencers: name the validators in the genesis file, without contracts.",
+        ),
+    ] = False,
+    epoch_length: Annotated[
+        int,
+        typer.Option("--epoch-length", min=64, max=86_400, help="Blocks, of a new chain."),
+    ] = 64,
+    followers: Annotated[
+        int,
+        typer.Option("--followers", min=0, max=8, help="Nodes besides that verify and serve only."),
+    ] = 0,
+    prepare: Annotated[
+        bool,
+        typer.Option(
+            "--prepare",
+            help="Only write the directories of nodes that run elsewhere, each on a machine or in "
+            "a container with its name (node-1, follower-1); start them with `metis-node start`.",
+        ),
+    ] = False,
     reset: Annotated[
         bool, typer.Option("--reset", help="Delete the data directory's chain first.")
     ] = False,
@@ -80,13 +103,14 @@ def command(
 ) -> None:
     """Run a devnet: an L1, sequencers, batches. Ctrl-C stops it; the next start continues it.
 
-    With --sequencers 4 four nodes agree on every block and take over from each other; a table shows
-    who leads, heights, peers and epochs. Port and --port count up from the first node.
+    With --sequencers 4 four nodes with stake on the L1 agree on every block and take over from each
+    other; a table shows who leads, heights, peers and epochs. Their ports count up from --port.
 
     Prints the address of JSON-RPC and the funded accounts with their keys. The keys are known to
     everybody: never send anything of value to them. With --json one JSON object is printed to
     standard output once everything serves, and logs go to standard error.
     """
+    from metis_node.errors import InvalidConfig
     from metis_node.node.cli.devnet_banner import print_banner
     from metis_node.node.cli.options import assigned
     from metis_node.node.devnet import DevnetSettings, reset_devnet, run_devnet
@@ -110,10 +134,16 @@ def command(
             block_time_ms=block_time_ms,
             gas_limit=gas_limit,
             max_block_bytes=max_block_bytes,
+            epoch_length=epoch_length,
+            static_set=static_set,
+            followers=followers,
+            prepare=prepare,
             log_level=log_level or "info",
             json=json,
         )
         return
+    if static_set or followers or prepare:
+        raise InvalidConfig("--static-set, --followers and --prepare need --sequencers 2 or more")
     flags = assigned(assignments) | ({"log.level": log_level} if log_level else {})
     configure_logs(level=log_level or "info")
     if reset:

@@ -30,17 +30,24 @@ def run(
     block_time_ms: int | None,
     gas_limit: int | None,
     max_block_bytes: int | None,
+    epoch_length: int,
+    static_set: bool,
+    followers: int,
+    prepare: bool,
     log_level: str,
     json: bool,
 ) -> None:
-    """Run until a signal."""
+    """Run until a signal; `prepare`: write the nodes' directories and return."""
+    from metis_node.errors import InvalidConfig
     from metis_node.node.cli.devnet_banner import print_banner
-    from metis_node.node.cluster import ClusterSettings, run_cluster
+    from metis_node.node.cluster import ClusterSettings, prepare_cluster, run_cluster
     from metis_node.node.cluster_directory import ClusterDirectory
     from metis_node.node.devnet_directory import ChainChoices
     from metis_node.node.logs import configure_logs
 
     configure_logs(level=log_level)
+    if prepare and l1 is None:
+        raise InvalidConfig("--prepare needs --l1: nodes that run elsewhere share an L1 elsewhere")
     if reset:
         ClusterDirectory(data_dir, sequencers).delete()
     settings = ClusterSettings(
@@ -59,8 +66,15 @@ def run(
             gas_limit=gas_limit,
             max_block_bytes=max_block_bytes,
         ),
+        epoch_length=epoch_length,
+        staked=not static_set,
+        followers=followers,
         log_level=log_level,
     )
+    if prepare:
+        for member in prepare_cluster(settings, say=_say):
+            print(member.config_file)
+        return
     display = NodeTable() if sys.stdout.isatty() and not json else None
     try:
         run_cluster(
