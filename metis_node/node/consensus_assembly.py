@@ -13,6 +13,7 @@ from metis_node.engine.consensus.bodies import BodyFetcher
 from metis_node.engine.consensus.candidates import Candidates
 from metis_node.engine.consensus.host import ConsensusHost
 from metis_node.engine.consensus.journal import JOURNAL_FILE, ConsensusJournal
+from metis_node.engine.consensus.neighbours import Neighbours
 from metis_node.engine.consensus.origin_watch import OriginWatch
 from metis_node.engine.consensus.participation import PrecommitBook
 from metis_node.engine.consensus.reception import Reception
@@ -104,6 +105,7 @@ async def consensus_parts(
             journal = ConsensusJournal(config.chain.data_dir / JOURNAL_FILE)
             stack.callback(journal.close)
         timeouts = rules.consensus.timeouts
+        neighbours = Neighbours(gossip, parts.clock)
         host = ConsensusHost(
             chain=chain,
             epochs=parts.epochs,
@@ -122,12 +124,13 @@ async def consensus_parts(
             gossip=gossip,
             clock=parts.clock,
             story=story,
+            neighbours=neighbours,
             listen_ms=LISTEN_TIMEOUTS * timeouts.propose_ms,
         )
-        host.decided_block = lambda height: serving.decided(height, with_body=True)
+        neighbours.decided_block = lambda height: serving.decided(height, with_body=True)
         reception = Reception(domain=domain, gossip=gossip, deliver=host.deliver)
         sync = BlockSync(chain=chain, gossip=gossip, domain=domain, take=host.take_decided)
-        host.on_ahead = sync.hint
+        neighbours.on_ahead = sync.hint
         transactions = TransactionGossip(
             intake=parts.intake, mempool=parts.mempool, pending=parts.pending, gossip=gossip
         )

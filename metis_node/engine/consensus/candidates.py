@@ -9,6 +9,7 @@ decides.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,7 +39,8 @@ from metis_node.types.primitives import Address, Hash32
 if TYPE_CHECKING:
     from metis_node._native import Transaction
 
-MAX_CANDIDATES = 32  # two proposals in each of sixteen rounds
+MAX_CANDIDATES = 128
+MAX_PER_PROPOSER = 4  # different blocks: an honest one proposes one, and then those of others
 BODY_PATIENCE_S = 10.0  # how long a body is asked for: longer than a round waits for it
 
 log = structlog.get_logger(__name__)
@@ -96,11 +98,13 @@ class Candidates:
         self._clock = clock
         self._bodies = bodies
         self._blocks: dict[Hash32, Candidate] = {}
+        self._proposed: Counter[Address] = Counter()
         self._window: EpochWindow | None = None
 
     def begin(self, window: EpochWindow) -> None:
         """A new height: forget the last one's."""
         self._blocks.clear()
+        self._proposed.clear()
         self._window = window
 
     def get(self, block_hash: Hash32) -> Candidate | None:
@@ -128,17 +132,20 @@ class Candidates:
         hashes: tuple[Hash32, ...] = (),
         proofs: tuple[Vote, ...] = (),
         sender: PeerId | None = None,
+        proposer: Address | None = None,
     ) -> Candidate | None:
-        """Keep what came with a proposal; None where there are too many. A `body` is one that the
-        header commits to."""
+        """Keep what came with a proposal; None where there are too many, in all or of `proposer`. A
+        `body` is one that the header commits to."""
         known = self._blocks.get(sealed.hash)
         if known is not None:
             if known.body is None and body is not None:
                 known.body = tuple(body)
             known.proofs = known.proofs or proofs
             return known
-        if len(self._blocks) >= MAX_CANDIDATES:
-            return None
+        if proposer is not None:  # what is decided always has room
+            if len(self._blocks) >= MAX_CANDIDATES or self._proposed[proposer] >= MAX_PER_PROPOSER:
+                return None
+            self._proposed[proposer] += 1
         found = Candidate(
             sealed=sealed,
             builder=builder,

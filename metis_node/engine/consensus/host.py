@@ -16,20 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from metis_node._native import keccak256_many
 from metis_node.chain.blockchain import Blockchain
 from metis_node.chain.header_rules import earliest_time_ms
 from metis_node.codec.block_messages import (
-    INLINE_BYTES,
     BlockProposal,
     DecidedBlock,
-    encode_block_proposal,
-    encode_decided,
 )
-from metis_node.codec.consensus import encode_evidence, encode_message, signed_digests, with_senders
+from metis_node.codec.consensus import signed_digests, with_senders
 from metis_node.codec.extra_data import decode_extra_data
 from metis_node.codec.headers import open_sealed
-from metis_node.codec.sequencer_transactions import participation_of, system_count
+from metis_node.codec.sequencer_transactions import participation_of
 from metis_node.consensus.certificates import check_certificate
 from metis_node.consensus.effects import (
     Broadcast,
@@ -73,6 +69,7 @@ from metis_node.engine.consensus.bodies import is_body_of
 from metis_node.engine.consensus.builder_pace import BuilderPace
 from metis_node.engine.consensus.candidates import Candidate, Candidates
 from metis_node.engine.consensus.journal import ConsensusJournal, Entry, JournalledBlock
+from metis_node.engine.consensus.neighbours import Neighbours
 from metis_node.engine.consensus.participation import PrecommitBook
 from metis_node.engine.consensus.presence import Presence
 from metis_node.engine.consensus.reception import (
@@ -83,6 +80,7 @@ from metis_node.engine.consensus.reception import (
     ProposalArrived,
     recovered,
 )
+from metis_node.engine.consensus.speech import Speech
 from metis_node.engine.consensus.story import Story
 from metis_node.engine.consensus.timers import Timers
 from metis_node.engine.inbox import Inbox
@@ -100,7 +98,7 @@ from metis_node.types.consensus import (
     Vote,
     Yield,
 )
-from metis_node.types.network import Offence, PeerId, Topic
+from metis_node.types.network import Offence, PeerId
 from metis_node.types.primitives import Address, Hash32
 from metis_node.types.signing import SigningDomain
 
@@ -114,10 +112,6 @@ if TYPE_CHECKING:
 MAX_INBOX = 16_384
 STALL_INTERVAL_S = 1.0
 EVIDENCE_KEPT = 256
-HELP_INTERVAL_MS = 1_000
-MAX_EARLY = 16  # proposals of heights that have not begun here
-MAX_EARLY_HEIGHTS = 2
-MAX_HELPED = 1_024  # peers
 
 log = structlog.get_logger(__name__)
 
@@ -172,6 +166,7 @@ class ConsensusHost:
         gossip: Gossip,
         clock: Clock,
         story: Story,
+        neighbours: Neighbours,
         listen_ms: int,
     ) -> None:
         """`signer` None: watch, and take what others decide. `listen_ms`: how long a node with a
@@ -194,17 +189,16 @@ class ConsensusHost:
         self._timers = Timers(self._post)
         self._pace = BuilderPace()
         self._presence = Presence(gossip)
+        self._speech = Speech(gossip, candidates)
+        self._neighbours = neighbours
         self._work: set[asyncio.Task[None]] = set()
         self._build: asyncio.Task[None] | None = None
         self._window: EpochWindow | None = None
         self._has_begun = False
-        self._early: list[ProposalArrived] = []
+        self._paced = 0  # height whose builder's pace was observed
         self._progress = 0  # what the height had come to when it was last looked at
         self.evidence: deque[Evidence] = deque(maxlen=EVIDENCE_KEPT)
         self.stopped_signing = ""  # why, where it has
-        self.on_ahead: Callable[[PeerId, int], None] | None = None  # a peer has this block
-        self.decided_block: Callable[[int], DecidedBlock | None] | None = None
-        self._helped: dict[PeerId, int] = {}
 
     # --- what others may ask -------------------------------------------------------------------
 
@@ -352,7 +346,8 @@ class ConsensusHost:
         await self._feed(started)
         if entries is not None:
             await self._replay(entries)
-        self._take_early()
+        for early in self._neighbours.take_early():
+            self._post(early)
 
     def _journalled(self, height: int) -> list[Entry] | None:
         """What the last process recorded, before the first height; None at every other one."""
@@ -368,7 +363,11 @@ class ConsensusHost:
         head = self._chain.head.number
         for number in range(max(1, head + 1 - LATE_HEIGHTS), head + 1):
             window = self._epochs.window_of(number)
-            block = self.decided_block(number) if self.decided_block is not None else None
+            block = (
+                self._neighbours.decided_block(number)
+                if self._neighbours.decided_block is not None
+                else None
+            )
             if window is None or block is None or block.transactions is None:
                 continue
             digests = signed_digests(self._domain, block.certificate)
@@ -442,7 +441,7 @@ class ConsensusHost:
         if outgoing or decided is not None:
             await self._flush()
             for message in outgoing:
-                self._broadcast(message)
+                self._speech.broadcast(message, is_late=self._machine.round > 0)
         if decided is not None:
             await self._on_decided(decided)
 
@@ -582,7 +581,7 @@ class ConsensusHost:
         if isinstance(message, Vote):
             self._presence.saw(message.sender, item.peer)
         if message.height > self._chain.head.number + 1:
-            self._on_ahead(item.peer, message.height)
+            self._neighbours.stands_at(item.peer, message.height)
         elif message.height <= self._chain.head.number:
             self._on_old(item.peer, message)
             return
@@ -593,32 +592,14 @@ class ConsensusHost:
         """A vote for a decided block counts for participation; who stays behind gets that block."""
         if isinstance(message, Vote) and self._precommits.add(message):
             return
-        self._help(peer, message.height)
-
-    def _on_ahead(self, peer: PeerId, height: int) -> None:
-        """Whoever speaks of a height has the block below it."""
-        if self.on_ahead is not None:
-            self.on_ahead(peer, height - 1)
-
-    def _help(self, peer: PeerId, height: int) -> None:
-        """The peer stands at a height that is decided: it gets the block, once a second at most."""
-        now = self._clock.now_ms()
-        if now - self._helped.get(peer, 0) < HELP_INTERVAL_MS or self.decided_block is None:
-            return
-        block = self.decided_block(height)
-        if block is None:
-            return
-        if len(self._helped) >= MAX_HELPED:
-            self._helped.clear()
-        self._helped[peer] = now
-        self._gossip.send(peer, Topic.BLOCKS, encode_decided(block))
+        self._neighbours.help(peer, message.height)
 
     async def _on_proposal_arrived(self, item: ProposalArrived) -> None:
         value = item.value
         proposal = value.proposal
         self._look_for_own_key(proposal)
         if proposal.height != self._machine.height or self._window is None:
-            self._keep_early(item)
+            self._neighbours.keep_early(item, self._chain.head.number)
             return
         try:
             sealed, builder = self._candidates.open(value.header_rlp)
@@ -631,8 +612,9 @@ class ConsensusHost:
             self._gossip.penalise(item.peer, Offence.FORGED)
             return
         await self._learn_precommits(value.precommits)
-        self._keep(item.peer, value, sealed, builder)
-        self._pace.observe(builder, self._lateness_share())
+        if proposal.sender == self._machine.members.proposer(proposal.round):
+            self._keep(item.peer, value, sealed, builder)
+            self._observe_pace(proposal)
         await self._feed(ProposalReceived(proposal=proposal, builder=builder))
 
     def _keep(
@@ -648,21 +630,8 @@ class ConsensusHost:
             hashes=value.hashes,
             proofs=value.precommits,
             sender=peer,
+            proposer=value.proposal.sender,
         )
-
-    def _keep_early(self, item: ProposalArrived) -> None:
-        """The others may be a moment ahead: a proposal of the next height waits for it."""
-        height = item.value.proposal.height
-        if height <= self._chain.head.number:
-            return
-        self._on_ahead(item.peer, height)
-        if height <= self._chain.head.number + MAX_EARLY_HEIGHTS and len(self._early) < MAX_EARLY:
-            self._early.append(item)
-
-    def _take_early(self) -> None:
-        early, self._early = self._early, []
-        for item in early:
-            self._post(item)
 
     async def _learn_precommits(self, attached: Sequence[Vote]) -> None:
         votes = self._precommits.completed(attached)
@@ -672,6 +641,12 @@ class ConsensusHost:
                 known = with_senders(vote, [sender])
                 assert isinstance(known, Vote)
                 self._precommits.add(known)
+
+    def _observe_pace(self, proposal: Proposal) -> None:
+        """The first copy of a fresh block tells how late its builder was."""
+        if proposal.round == 0 and self._paced != proposal.height:
+            self._paced = proposal.height
+            self._pace.observe(proposal.sender, self._lateness_share())
 
     def _lateness_share(self) -> float:
         """How late the block is, in propose time-outs."""
@@ -714,7 +689,7 @@ class ConsensusHost:
         self.evidence.append(evidence)
         self._story.evidence_seen(evidence)
         if is_own:
-            self._gossip.publish(Topic.EVIDENCE, encode_evidence(evidence))
+            self._speech.tell_evidence(evidence)
 
     # --- decided blocks ------------------------------------------------------------------------
 
@@ -727,19 +702,8 @@ class ConsensusHost:
         imported = await self._candidates.commit(certificate, window)
         self._story.decided(certificate, effect.round, imported, size=found.size)
         if found.builder == self.me:
-            self._announce(certificate, found)
+            self._speech.announce(certificate, found)
         await self._after_commit(certificate, window, found.raw_body)
-
-    def _announce(self, certificate: Certificate, found: Candidate) -> None:
-        """To those who do not vote. Big blocks are fetched by who lacks them."""
-        body = found.raw_body
-        inline = sum(len(raw) for raw in body) <= INLINE_BYTES
-        decided = DecidedBlock(
-            certificate=certificate,
-            header_rlp=found.sealed.rlp,
-            transactions=body if inline else None,
-        )
-        self._gossip.publish(Topic.BLOCKS, encode_decided(decided))
 
     async def _on_decided_order(self, order: _DecidedOrder) -> None:
         try:
@@ -768,7 +732,7 @@ class ConsensusHost:
         height, window = block.certificate.height, self._window
         if height != self._chain.head.number + 1 or window is None:
             if height > self._chain.head.number + 1:
-                self._on_ahead(peer, height + 1)
+                self._neighbours.stands_at(peer, height + 1)
             return False
         if self._machine.is_decided and self._machine.height == height:
             return False
@@ -783,7 +747,7 @@ class ConsensusHost:
             sealed, self._candidates.open(block.header_rlp)[1], body=block.transactions
         )
         if found is None or (found.body is None and found.verified is None):
-            self._on_ahead(peer, height + 1)  # fetched by range
+            self._neighbours.stands_at(peer, height + 1)  # fetched by range
             return False
         imported = await self._candidates.commit(block.certificate, window)
         self._story.taken(block.certificate, imported, size=found.size)
@@ -802,32 +766,6 @@ class ConsensusHost:
         await self._begin_height()
 
     # --- sending -------------------------------------------------------------------------------
-
-    def _broadcast(self, message: Message) -> None:
-        """To every peer on its own stream; by gossip too once a height does not move."""
-        topic, payload = self._encoded(message)
-        for peer in self._gossip.peers():
-            self._gossip.send(peer, topic, payload)
-        if self._machine.round > 0:
-            self._gossip.publish(topic, payload)
-
-    def _encoded(self, message: Message) -> tuple[Topic, bytes]:
-        if not isinstance(message, Proposal):
-            return Topic.VOTES, encode_message(message)
-        found = self._candidates.get(message.block_hash)
-        assert found is not None, "what is proposed is known"
-        body = found.raw_body
-        carried = len(body)
-        if sum(len(raw) for raw in body) > INLINE_BYTES:
-            carried = system_count(body[:4])
-        value = BlockProposal(
-            proposal=message,
-            header_rlp=found.sealed.rlp,
-            transactions=body[:carried],
-            hashes=tuple(Hash32(one) for one in keccak256_many(list(body[carried:]))),
-            precommits=found.proofs,
-        )
-        return Topic.PROPOSALS, encode_block_proposal(value)
 
 
 def _fact_of(message: Message) -> Input:

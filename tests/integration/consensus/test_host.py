@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from metis_node.types.network import Topic
-from tests.integration.consensus.village import Village, same_chain, village
+from tests.integration.consensus.village import TIMEOUTS, Village, same_chain, village
 
 
 async def test_one_validator_decides_alone(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ async def test_a_killed_sequencer_is_replaced_and_joins_again(tmp_path: Path) ->
         height = max(one.head for one in made.villagers.values())
         await made.height(height + 4)
         assert same_chain(list(made.villagers.values()))
-        assert all(one.story.counts["reselections"] == 1 for one in made.villagers.values())
+        assert all(one.story.counts["reselections"] >= 1 for one in made.villagers.values())
         back = await made.enter(number)
         await made.until(lambda: back.head >= height + 4)
         voted = back.head + 3
@@ -65,7 +65,7 @@ async def test_a_yield_hands_over_without_a_failed_wait(tmp_path: Path) -> None:
             for one in made.villagers.values()
             for number in range(height + 1, height + 3)
         ]
-        assert max(times) < 400 + 200, "no propose time-out was waited for"
+        assert max(times) < TIMEOUTS["propose_ms"], "no propose time-out was waited for"
 
 
 async def test_with_half_of_them_gone_the_chain_stops_and_goes_on_when_one_returns(

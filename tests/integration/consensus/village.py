@@ -24,6 +24,7 @@ from metis_node.engine.consensus.bodies import BodyFetcher
 from metis_node.engine.consensus.candidates import Candidates
 from metis_node.engine.consensus.host import ConsensusHost
 from metis_node.engine.consensus.journal import JOURNAL_FILE, ConsensusJournal
+from metis_node.engine.consensus.neighbours import Neighbours
 from metis_node.engine.consensus.participation import PrecommitBook
 from metis_node.engine.consensus.reception import Reception
 from metis_node.engine.consensus.serving import Serving
@@ -41,7 +42,8 @@ from metis_node.types.signing import SigningDomain
 from tests import chains, sequenced
 
 NO_POOL = Address(bytes(20))
-TIMEOUTS = {"propose_ms": 400, "propose_step_ms": 200, "vote_ms": 200, "vote_step_ms": 100}
+# Wide enough for a loaded machine: only who is gone or silent fails a round.
+TIMEOUTS = {"propose_ms": 2_000, "propose_step_ms": 500, "vote_ms": 1_000, "vote_step_ms": 250}
 
 
 class StillL1:
@@ -235,6 +237,7 @@ class Village:
             bodies=bodies,
         )
         serving = Serving(chain=chain, mempool=mempool, candidates=candidates)
+        neighbours = Neighbours(wire, clock)
         host = ConsensusHost(
             chain=chain,
             epochs=epochs,
@@ -253,12 +256,13 @@ class Village:
             gossip=wire,
             clock=clock,
             story=story,
+            neighbours=neighbours,
             listen_ms=300,
         )
-        host.decided_block = lambda height: serving.decided(height, with_body=True)
+        neighbours.decided_block = lambda height: serving.decided(height, with_body=True)
         reception = Reception(domain=domain, gossip=wire, deliver=host.deliver)
         sync = BlockSync(chain=chain, gossip=wire, domain=domain, take=host.take_decided)
-        host.on_ahead = sync.hint
+        neighbours.on_ahead = sync.hint
         return Villager(
             peer,
             host,
