@@ -295,8 +295,12 @@ class Process:
         wait = 0
         if effect.step is Step.PROPOSE and effect.round == 0:
             wait = max(0, self._due_ms() - self.local_ms())
+        delay = wait + effect.delay_ms
+        if effect.step is Step.PROPOSE and self.world.strikes(self.world.scenario.hasty):
+            self.world.counts["hasty time-outs"] += 1
+            delay = wait + self.world.random.randrange(effect.delay_ms)
         elapsed = TimeoutElapsed(height=effect.height, round=effect.round, step=effect.step)
-        self.later(wait + effect.delay_ms, lambda: self._elapsed(elapsed))
+        self.later(delay, lambda: self._elapsed(elapsed))
 
     def _elapsed(self, elapsed: TimeoutElapsed) -> None:
         if elapsed.height == self.machine.height and not self.machine.is_decided:
@@ -307,7 +311,7 @@ class Process:
     def _build(self, effect: BuildBlock, ticket: int) -> None:
         random = self.world.random
         delay = max(0, self._due_ms() - self.local_ms()) + random.randrange(*BUILD_MS)
-        if not self.world.healed and random.random() < self.world.scenario.late_build:
+        if self.world.strikes(self.world.scenario.late_build):
             self.world.counts["late builds"] += 1
             delay += random.randrange(*LATE_MS)
         self.later(delay, lambda: self._built(effect, ticket))

@@ -30,6 +30,7 @@ class Scenario:
     kill: float = 0.0  # per second and node
     skews_ms: tuple[int, ...] = ()  # per node
     late_build: float = 0.0  # per block: later than its time-out
+    hasty: float = 0.0  # per propose time-out: ends early, the proposer being thought gone or slow
     yields: float = 0.0  # per second and node
     halt_ms: int = 0  # nothing runs for so long, in the middle
 
@@ -80,6 +81,7 @@ def _with_faults(scenario: Scenario, random: Random) -> Scenario:
         skews_ms=tuple(random.randrange(SKEW_MS) for _ in range(size)) if skewed else (),
         late_build=maybe(0.3, 0.3),
         yields=maybe(0.2, 0.1),
+        hasty=maybe(0.25, 0.3),
         halt_ms=36_000_000 if random.random() < 0.05 else 0,
     )
 

@@ -25,6 +25,7 @@ FAULTS = {
     "forged messages",
     "freezes",
     "halts",
+    "hasty time-outs",
     "invalid blocks",
     "late builds",
     "lost",
@@ -46,6 +47,7 @@ NAMED = {
     ),
     "a builder of bad blocks": Scenario(bad_builders=frozenset({1})),
     "late builders": Scenario(late_build=0.7),
+    "impatience": Scenario(hasty=0.6, late_build=0.2),
     "hand-overs": Scenario(yields=0.5, crash=0.01),
     "unequal powers": Scenario(powers=(7, 6, 5, 1, 1), silent=frozenset({1}), loss=0.1),
 }

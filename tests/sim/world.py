@@ -264,6 +264,10 @@ class World:
         elif random.random() < 0.1:
             self.checkers.replayed(node)
 
+    def strikes(self, chance: float) -> bool:
+        """Whether a fault of this probability comes about now."""
+        return not self.healed and chance > 0 and self.random.random() < chance
+
     def crash_chance(self) -> float:
         return 0.0 if self.healed else self.scenario.crash
 
