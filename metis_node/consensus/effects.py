@@ -1,4 +1,4 @@
-"""What the consensus machine orders: imperatives, performed in order by `engine/consensus_host.py`.
+"""What the consensus machine orders: imperatives, performed in order by `engine/consensus/host.py`.
 
 `Record` entries are on disk before anything that follows them in the list leaves the process.
 """

@@ -1,6 +1,8 @@
-"""What keeps a key from signing twice: one watermark each for proposals, prevotes and precommits.
+"""What keeps a key from signing twice (rule C18): one watermark each for proposals, prevotes and
+precommits.
 
-Pure; who holds it writes `to_json` to disk before a signature is made (`engine/signer_guard.py`).
+Pure; who holds it writes `to_json` to disk before a signature is made (`GuardFile` of
+`engine/consensus/signer.py`).
 Exported and imported as JSON, as EIP-3076 does for Ethereum's validators.
 """
 

@@ -3,7 +3,7 @@
 One input in, a list of effects out. The driver decides what to vote (arXiv:1807.04938); here is
 what it leaves to its host: whose turn a round is, which messages may reach it and within what
 bounds, what is recorded before it is fed, what is said again while a height stands, certificates,
-evidence, hand-over, and the replay of a journal. Rules C1 to C24 of `docs/protocol/consensus.md`.
+evidence, hand-over, and the replay of a journal. Rules C1 to C26 of `docs/protocol/consensus.md`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ from metis_node.types.consensus import (
 from metis_node.types.primitives import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 from metis_node.types.rules import Timeouts
 
-MAX_ROUNDS_AHEAD = 64  # single messages; beyond, only a certificate of the round leads there
+MAX_ROUNDS_AHEAD = 64  # C8: single messages; beyond, only a certificate of the round leads there
 MAX_PROPOSALS_PER_ROUND = 2  # the second is evidence, and may be the one that others vote for
 SLOW_BUILDER_SHARE = 4  # a slow builder's round 0 has this part of the propose time-out
 
@@ -281,6 +281,7 @@ class ConsensusMachine:
             self._perform(self._driver.propose(fact.round, fact.block_hash))
 
     def _on_proposal(self, fact: ProposalReceived) -> None:
+        """C6: from whose turn it is, and a fresh block is its own."""
         proposal = fact.proposal
         if proposal.sender != self._members.proposer(proposal.round):
             self._refuse(proposal, "its sender is not the proposer of the round", offence=True)

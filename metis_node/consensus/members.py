@@ -36,13 +36,13 @@ class Members:
         return self._powers[signer]
 
     def proposer(self, round_number: int) -> Address:
-        """order[(base + round) mod n]."""
+        """C2: order[(base + round) mod n]."""
         return self._order[(self._base + round_number) % len(self._order)].signer
 
     def is_quorum(self, power: int) -> bool:
-        """More than 2/3."""
+        """C3: more than 2/3."""
         return 3 * power > 2 * self.total_power
 
     def is_honest(self, power: int) -> bool:
-        """More than 1/3: at least one of them follows the protocol."""
+        """C3: more than 1/3, at least one of them follows the protocol."""
         return 3 * power > self.total_power

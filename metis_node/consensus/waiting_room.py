@@ -1,4 +1,4 @@
-"""Messages of heights that have not begun here yet, kept within bounds."""
+"""Messages of heights that have not begun here yet, kept within bounds (rule C7)."""
 
 from __future__ import annotations
 

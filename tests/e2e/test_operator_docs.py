@@ -32,6 +32,7 @@ PAGES = ROOT / "docs" / "operators"
 IN_ORDER = (
     "deploy-a-network",
     "become-a-sequencer",
+    "validator",
     "rotate-a-key",
     "lost-key",
     "governance",

@@ -191,6 +191,7 @@ class ConsensusHost:
         self._presence = Presence(gossip)
         self._speech = Speech(gossip, candidates)
         self._neighbours = neighbours
+        story.is_gone = self._presence.is_gone
         self._work: set[asyncio.Task[None]] = set()
         self._build: asyncio.Task[None] | None = None
         self._window: EpochWindow | None = None
@@ -522,6 +523,7 @@ class ConsensusHost:
     # --- building and validating ---------------------------------------------------------------
 
     async def _build_block(self, effect: BuildBlock) -> None:
+        """Rule C15."""
         window, parent = self._window, self._chain.head
         assert window is not None
         assert self.me is not None

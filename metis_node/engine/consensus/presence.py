@@ -1,4 +1,4 @@
-"""Which peer speaks for which validator, and whether it is still there (ADR 0011).
+"""Which peer speaks for which validator, and whether it is still there (rule C26, ADR 0011).
 
 A validator's process that dies takes its connections with it, and every peer sees that at once.
 Then there is no use in waiting the whole time-out for its block.

@@ -1,4 +1,4 @@
-"""From bytes of the network to facts for the host: decode, recover who signed, route.
+"""From bytes of the network to facts for the host: decode, recover who signed (rule C4), route.
 
 Everything that waits is recovered at once, in native code on all cores; the order of one peer's
 messages stays. What does not decode, or is signed by nobody, costs its sender and goes no further.

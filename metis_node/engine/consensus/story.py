@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -54,6 +54,7 @@ class Story:
         self.voters: deque[frozenset[int]] = deque(maxlen=VOTES_KEPT)  # ids in certificates
         self._tale = Tale(height=0, epoch=0)
         self._epoch_waited = -1
+        self.is_gone: Callable[[Address], bool] = lambda _signer: False  # the host knows
         self._holder: int | None = None  # who held the pen when it was last told
 
     def tale(self, height: int) -> Tale | None:
@@ -165,19 +166,20 @@ class Story:
             self._tale.blame(fact.round, words.NO_PREVOTES if early else words.NO_PRECOMMITS)
 
     def _no_block(self, told: RoundTale) -> None:
-        tale = self._tale
-        came = told.proposed_ms is not None
-        if not tale.blame(told.number, words.UNJUDGED if came else words.NO_BLOCK):
-            return
-        log.warning(
-            "no vote for this round's block: it could not be judged in time"
-            if came
-            else "no vote in this round: no block came in time",
-            height=tale.height,
-            round=told.number,
-            sequencer=tale.sequencer(told.proposer),
-            after_ms=_now_ms() - tale.began_ms,
-        )
+        tale, reason = self._tale, words.NO_BLOCK
+        if told.proposed_ms is not None:
+            reason = words.UNJUDGED
+        elif self.is_gone(told.proposer):
+            reason = words.GONE
+        if tale.blame(told.number, reason):
+            log.warning(
+                "no vote in this round",
+                height=tale.height,
+                round=told.number,
+                sequencer=tale.sequencer(told.proposer),
+                reason=reason,
+                after_ms=_now_ms() - tale.began_ms,
+            )
 
     def _blame_last(self, height: int, reason: str) -> None:
         told = self._tale.last

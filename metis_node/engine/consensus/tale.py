@@ -13,6 +13,7 @@ MAX_REMARKS = 16
 YIELDED = "its sequencer let the turn pass"
 INVALID = "its block is invalid"
 NO_BLOCK = "no block came in time"
+GONE = "its node is not connected any more"
 UNJUDGED = "its block could not be judged in time"
 NO_PREVOTES = "too few voted for its block in time"
 NO_PRECOMMITS = "too few committed its block in time"
