@@ -83,8 +83,9 @@ TOPIC_LIMITS: dict[Topic, TopicLimits] = {
 # invents origins fills it and pays for the rest.
 FORWARDED = 8
 # All that a peer may send on gossip's stream, with control messages and what is not for us.
-STREAM_BYTES = Rate(per_second=8 * MIB, burst=32 * MIB)
+STREAM_BYTES = Rate(per_second=4 * MIB, burst=24 * MIB)
 STREAM_READS = Rate(per_second=2_000, burst=20_000)
+CONTROL_ENTRIES = Rate(per_second=2_000, burst=20_000)  # message ids, grafts, prunes of gossip
 RATED_PEERS = 4_096  # buckets kept: origins are free to invent
 SEEN_PAYLOADS = 16_384  # digests kept for each topic
 
@@ -150,6 +151,10 @@ MAX_KNOWN_PEERS = 1_024
 MAX_ADDRESSES_PER_PEER = 8
 MAX_ADDRESS_CHARS = 200
 SHARED_PEERS = 16  # addresses of others in a hello
+
+# Each system call of the network's thread gives up the interpreter's lock and waits for it again,
+# up to 5 ms as delivered while the event loop computes; a vote takes several.
+SWITCH_S = 0.0005
 
 RESTART_PAUSE_S = 1.0
 MAX_RESTARTS = 3  # within RESTART_WINDOW_S; then it is for the operator

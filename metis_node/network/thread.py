@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import threading
 import time
 import warnings
@@ -14,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from metis_node.network.errors import NetworkDown, NetworkFailed
-from metis_node.network.limits import MAX_RESTARTS, RESTART_PAUSE_S, RESTART_WINDOW_S, STOP_S
+from metis_node.network.limits import (
+    MAX_RESTARTS,
+    RESTART_PAUSE_S,
+    RESTART_WINDOW_S,
+    STOP_S,
+    SWITCH_S,
+)
 from metis_node.network.state import NetworkState
 
 if TYPE_CHECKING:
@@ -45,6 +52,7 @@ class NetworkThread:
         self._thread = threading.Thread(target=self._supervise, name="network", daemon=True)
 
     def start(self) -> None:
+        sys.setswitchinterval(min(SWITCH_S, sys.getswitchinterval()))
         self._thread.start()
 
     def stop(self) -> bool:

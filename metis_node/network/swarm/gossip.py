@@ -14,6 +14,7 @@ from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11, GossipSub
 from libp2p.pubsub.pubsub import Pubsub
 
 from metis_node.network.limits import (
+    CONTROL_ENTRIES,
     FORWARDED,
     MAX_FRAME_BYTES,
     STREAM_BYTES,
@@ -43,7 +44,8 @@ class GossipRouter(GossipSub):
     slow down when the mesh is ill), IDONTWANT (twice the frames for small messages).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, state: NetworkState) -> None:
+        self._state = state
         super().__init__(
             [PROTOCOL_ID_V11],
             degree=6,
@@ -55,6 +57,16 @@ class GossipRouter(GossipSub):
             eclipse_protection_enabled=False,
             adaptive_gossip_enabled=False,
         )
+
+    async def handle_rpc(self, rpc: Any, sender_peer_id: ID) -> None:
+        """Control messages. Flooded, which ends the stream, above any honest rate."""
+        control = rpc.control
+        entries = len(control.graft) + len(control.prune) + len(control.idontwant)
+        entries += sum(1 + len(part.messageIDs) for part in (*control.ihave, *control.iwant))
+        key = (str(sender_peer_id), "stream", "control")
+        if not self._state.rates.take(key, CONTROL_ENTRIES, time.monotonic(), entries):
+            raise Flooded(str(sender_peer_id))
+        await super().handle_rpc(rpc, sender_peer_id)
 
     async def on_peer_subscribed(self, peer_id: ID, topic: str) -> None:
         await _guarded("graft", super().on_peer_subscribed, peer_id, topic)
@@ -105,6 +117,11 @@ class Gossip(Pubsub):
                 log.info("gossip stream refused", peer=str(peer), why=repr(error)[:200])
             await reset_quietly(stream)
             patches.drop_pubsub_peer(self, peer)
+
+    def handle_subscription(self, origin_id: ID, sub_message: Any) -> None:
+        if sub_message.topicid not in self._topic_of:
+            self._table.blame(PeerId(str(origin_id)), Offence.USELESS)
+        super().handle_subscription(origin_id, sub_message)
 
     async def push_msg(self, msg_forwarder: ID, msg: Any) -> None:
         try:

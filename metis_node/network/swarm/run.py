@@ -91,7 +91,7 @@ class SwarmRun:
         patches.check_pinned()
         patches.apply()
         host = self._new_host()
-        router = GossipRouter()
+        router = GossipRouter(self._state)
         self._host = host
         self._peers = Peers(self._state, self._start_disconnect)
         gossip = Gossip(host, router, self._state, self._peers)
