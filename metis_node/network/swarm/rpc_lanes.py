@@ -12,7 +12,7 @@ from metis_node.network.limits import MAX_FRAME_BYTES, TOPIC_LIMITS
 from metis_node.types.network import Topic
 
 MAX_WAITING = 4_096
-MAX_WAITING_BYTES = 32 << 20  # for one peer
+MAX_WAITING_BYTES = 8 << 20  # in one lane, so that no topic's backlog refuses another's messages
 RANKS = {topic.value: rank for rank, topic in enumerate(Topic, start=1)}
 CONTROL = 0  # subscriptions, grafts, and what names no topic of ours
 
@@ -22,7 +22,7 @@ class UrgentFirst:
 
     def __init__(self) -> None:
         self._lanes: list[deque[tuple[Any, int]]] = [deque() for _ in range(len(Topic) + 1)]
-        self._bytes = 0
+        self._bytes = [0] * len(self._lanes)
         self._popped = 0
 
     def __len__(self) -> int:
@@ -30,21 +30,23 @@ class UrgentFirst:
 
     def push(self, rpc: Any, priority: bool = False) -> bool:
         """False where there is no room: the caller drops or tries again later."""
-        lane = self._lanes[CONTROL if priority else rank_of(rpc)]
+        rank = CONTROL if priority else rank_of(rpc)
+        lane = self._lanes[rank]
         size = sum(len(message.data) for message in rpc.publish)
-        if len(lane) >= MAX_WAITING or self._bytes + size > MAX_WAITING_BYTES:
+        if len(lane) >= MAX_WAITING or self._bytes[rank] + size > MAX_WAITING_BYTES:
             return False
         lane.append((rpc, size))
-        self._bytes += size
+        self._bytes[rank] += size
         return True
 
     def pop(self) -> Any | None:
         self._popped += 1
         last_first = self._popped % SHARE_OF_THE_LAST == 0
-        for lane in reversed(self._lanes) if last_first else self._lanes:
-            if lane:
-                rpc, size = lane.popleft()
-                self._bytes -= size
+        ranks = range(len(self._lanes))
+        for rank in reversed(ranks) if last_first else ranks:
+            if self._lanes[rank]:
+                rpc, size = self._lanes[rank].popleft()
+                self._bytes[rank] -= size
                 return rpc
         return None
 
