@@ -120,9 +120,10 @@ class RefuseMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopSigning:
-    """This node may not sign any more until its operator acts."""
+class Abstain:
+    """The guard, or the lack of a key, keeps this node from saying this; the next one may pass."""
 
+    message: Signed
     reason: str
 
 
@@ -146,6 +147,6 @@ Effect = (
     | Decide
     | ReportEvidence
     | RefuseMessage
-    | StopSigning
+    | Abstain
     | Halt
 )

@@ -18,6 +18,7 @@ from metis_node.consensus.certificates import (
     check_round_certificate,
 )
 from metis_node.consensus.effects import (
+    Abstain,
     Broadcast,
     BuildBlock,
     CancelBuild,
@@ -31,7 +32,6 @@ from metis_node.consensus.effects import (
     ReportEvidence,
     ScheduleTimeout,
     Sign,
-    StopSigning,
     ValidateBlock,
 )
 from metis_node.consensus.inputs import (
@@ -110,7 +110,6 @@ class ConsensusMachine:
         self._inputs: deque[Input] = deque()
         self._waiting = WaitingRoom()
         self._yield_next = False
-        self._signs = me is not None
         self.height = 0
 
     # --- the way in ----------------------------------------------------------------------------
@@ -439,8 +438,11 @@ class ConsensusMachine:
             return
         self._record(fact)
         for vote in certificate.votes:
-            if self._tally.seen(vote) is None:
+            first = self._tally.seen(vote)
+            if first is None:
                 self._tally.add(vote)
+            else:
+                self._on_repeated(first, vote)
         votes = [
             (int(vote.kind), None if vote.is_nil else vote.block_hash, vote.sender, vote.signature)
             for vote in certificate.votes
@@ -473,7 +475,7 @@ class ConsensusMachine:
         self._sign(proposal)
 
     def _sign(self, message: Signed) -> None:
-        if self._signs:
+        if self._me is not None:
             self._emit(Sign(message=message))
 
     def _on_message_signed(self, fact: MessageSigned) -> None:
@@ -512,8 +514,7 @@ class ConsensusMachine:
                 TimeoutElapsed(height=message.height, round=message.round, step=Step.PROPOSE)
             )
             return
-        self._signs = False
-        self._emit(StopSigning(reason=fact.reason))
+        self._emit(Abstain(message=message, reason=fact.reason))
 
     # --- hand-over -----------------------------------------------------------------------------
 
@@ -554,7 +555,7 @@ class ConsensusMachine:
 
     def _repeat(self) -> None:
         """C21: own messages of the present, locked and valid rounds, and what proves them."""
-        if not self._signs:
+        if self._me is None:
             return
         rounds = {self._driver.round}
         for held in (self._driver.locked, self._driver.valid):

@@ -14,7 +14,6 @@ from metis_node.consensus.effects import (
     ReportEvidence,
     ScheduleTimeout,
     Sign,
-    StopSigning,
     ValidateBlock,
 )
 from metis_node.consensus.inputs import Verdict
@@ -56,7 +55,7 @@ def _is_open(
     built: Hash32 | None,
 ) -> bool:
     match effect:
-        case Sign() | Decide() | Halt() | ReportEvidence() | StopSigning():
+        case Sign() | Decide() | Halt() | ReportEvidence():
             return True
         case ValidateBlock():
             return effect.proposal.block_hash not in verdicts

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from metis_node.codec.consensus import encode_message
 from metis_node.consensus.effects import (
+    Abstain,
     Broadcast,
     BuildBlock,
     CancelBuild,
@@ -24,7 +25,6 @@ from metis_node.consensus.effects import (
     ReportEvidence,
     ScheduleTimeout,
     Sign,
-    StopSigning,
     ValidateBlock,
 )
 from metis_node.consensus.guard import Guard, SigningRefusedError
@@ -283,8 +283,8 @@ class Process:
                 self.world.checkers.evidence(self.node, effect.evidence)
             case RefuseMessage():
                 self.world.counts["messages refused"] += 1
-            case StopSigning():
-                self.say(f"signs no more: {effect.reason}")
+            case Abstain():
+                self.say(f"abstains: {effect.reason}")
                 self.world.checkers.stopped(self.node, effect.reason)
             case Halt():
                 self.world.checkers.halted(self.node, effect.reason)

@@ -28,6 +28,7 @@ from metis_node.codec.headers import open_sealed
 from metis_node.codec.sequencer_transactions import participation_of
 from metis_node.consensus.certificates import check_certificate
 from metis_node.consensus.effects import (
+    Abstain,
     Broadcast,
     BuildBlock,
     CancelBuild,
@@ -40,7 +41,6 @@ from metis_node.consensus.effects import (
     ReportEvidence,
     ScheduleTimeout,
     Sign,
-    StopSigning,
     ValidateBlock,
 )
 from metis_node.consensus.guard import SigningRefusedError
@@ -467,8 +467,8 @@ class ConsensusHost:
                 self._on_evidence(effect.evidence, is_own=True)
             case RefuseMessage():
                 self._story.message_refused(effect)
-            case StopSigning():
-                self._stop_signing(effect.reason)
+            case Abstain():
+                self._story.abstained(effect)
             case Halt():
                 raise Fatal(
                     f"{effect.reason}: block {self._machine.height} (0x{effect.block_hash.hex()}). "

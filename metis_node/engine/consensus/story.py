@@ -13,7 +13,7 @@ import structlog
 
 from metis_node.chain.blockchain import Imported
 from metis_node.codec.extra_data import decode_extra_data
-from metis_node.consensus.effects import EnterRound, RefuseMessage
+from metis_node.consensus.effects import Abstain, EnterRound, RefuseMessage
 from metis_node.consensus.inputs import (
     BlockValidated,
     Input,
@@ -55,6 +55,7 @@ class Story:
         self._tale = Tale(height=0, epoch=0)
         self._epoch_waited = -1
         self.is_gone: Callable[[Address], bool] = lambda _signer: False  # the host knows
+        self._abstained = ""
         self._holder: int | None = None  # who held the pen when it was last told
 
     def tale(self, height: int) -> Tale | None:
@@ -283,6 +284,15 @@ class Story:
             height=evidence.first.height,
             round=evidence.first.round,
         )
+
+    def abstained(self, effect: Abstain) -> None:
+        """Once for a reason: a node that waits for its floor abstains again and again."""
+        self.counts["abstained"] += 1
+        if effect.reason != self._abstained:
+            self._abstained = effect.reason
+            log.warning(
+                "a message was not signed", height=effect.message.height, reason=effect.reason
+            )
 
     def signing_stopped(self, reason: str) -> None:
         self.counts["signing_stopped"] += 1
