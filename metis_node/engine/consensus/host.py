@@ -260,7 +260,7 @@ class ConsensusHost:
 
     async def _listen(self) -> None:
         """Rule C18: a key that signs elsewhere shows itself before this node signs."""
-        if self._signer is None or self._chain.head.number == 0:
+        if self._signer is None or self._is_alone():
             return
         loop = asyncio.get_running_loop()
         until = loop.time() + self._listen_ms / 1000
@@ -276,6 +276,11 @@ class ConsensusHost:
             kept.append(item)
         for item in kept:
             self._post(item)
+
+    def _is_alone(self) -> bool:
+        """A set of one has nobody to listen to."""
+        window = self._epochs.window_of(self._chain.head.number + 1)
+        return window is not None and len(window.current.order) == 1
 
     async def _tick(self) -> None:
         while True:
