@@ -12,13 +12,16 @@ from metis_node.node.checkup.machine import (
     key_findings,
     port_finding,
 )
+from metis_node.node.checkup.signing import history_finding
 from metis_node.node.config import Config
 from metis_node.node.genesis_file import read_genesis_file
+from metis_node.types.rules import ChainRules
 
 
 def examine(config: Config, *, machine: bool = True) -> list[Finding]:
     """`machine`: also what a node needs that runs here; off where only stake is moved from here."""
-    chain_id, l1_chain_id, findings = _genesis(config) if machine else (None, None, [])
+    rules, findings = _genesis(config) if machine else (None, [])
+    chain_id, l1_chain_id = (rules.chain_id, rules.l1_chain_id) if rules else (None, None)
     seen = look_at_all(config.l1.endpoints)
     findings += endpoint_findings(seen, l1_chain_id, stale_after_s=config.l1.stale_after_s)
     usable = [
@@ -30,17 +33,19 @@ def examine(config: Config, *, machine: bool = True) -> list[Finding]:
     if machine:
         findings.append(disk_finding(config.chain.data_dir))
         findings += key_findings(config)
+        if rules is not None and rules.consensus is not None and config.sequencer.enabled:
+            findings.append(history_finding(config, rules.chain_id))
         findings.append(port_finding(config, chain_id))
     findings += balance_findings(config, url)
     return findings
 
 
-def _genesis(config: Config) -> tuple[int | None, int | None, list[Finding]]:
-    """Chain ids of L2 and L1, as the genesis file names them."""
+def _genesis(config: Config) -> tuple[ChainRules | None, list[Finding]]:
+    """The rules that the genesis file names."""
     try:
         genesis = read_genesis_file(config.chain.genesis)
     except MetisError as error:
-        return None, None, [fail("genesis", error.message, "set chain.genesis")]
+        return None, [fail("genesis", error.message, "set chain.genesis")]
     rules = genesis.rules
     words = f"L2 chain {rules.chain_id} on L1 chain {rules.l1_chain_id}"
-    return rules.chain_id, rules.l1_chain_id, [ok("genesis", words)]
+    return rules, [ok("genesis", words)]

@@ -16,7 +16,9 @@ from metis_node.engine.consensus.journal import JOURNAL_FILE
 from metis_node.engine.consensus.signer import GUARD_FILE, GuardedSigner, GuardFile
 from metis_node.errors import InvalidConfig
 from metis_node.node.assembly import database_dir, initialise_chain, opened_blockchain
+from metis_node.node.checkup.signing import history_finding
 from metis_node.node.cli.main import run
+from metis_node.node.config import load_config
 from metis_node.node.config.model import Storage
 from metis_node.node.consensus_assembly import signing_domain
 from metis_node.node.exit_codes import ExitCode
@@ -201,3 +203,20 @@ def test_a_key_whose_vote_is_on_the_chain_did_sign(data_dir: Path, capsys: Captu
     assert protection("init", "--floor", "1", at=data_dir) == ExitCode.INVALID
     assert "the floor must be at least that" in capsys.readouterr().err
     assert protection("init", "--floor", "4", at=data_dir) == ExitCode.OK
+
+
+def test_the_doctor_knows_whether_the_key_may_sign(data_dir: Path, capsys: Capture) -> None:
+    config = load_config(data_dir / "config.toml", {"chain.data_dir": data_dir}, {}).config
+    missing = history_finding(config, factories.CHAIN_ID)
+    assert (missing.state, "init --never-signed" in missing.remedy) == ("warn", True)
+    raise_to(data_dir, 9)
+    good = history_finding(config, factories.CHAIN_ID)
+    assert (good.state, "height 9" in good.found) == ("ok", True)
+    assert history_finding(config, 4242).state == "fail"
+    (data_dir / GUARD_FILE).write_bytes(b"\x13" * 2_048)
+    damaged = history_finding(config, factories.CHAIN_ID)
+    assert damaged.state == "fail"
+    assert "--floor HEIGHT" in damaged.found
+    code = run(["doctor", "--json", "-d", str(data_dir), "--set", "rpc.port=0"])
+    assert code == ExitCode.FAILED_CHECK
+    assert '"signing history"' in capsys.readouterr().out
