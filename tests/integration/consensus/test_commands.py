@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from metis_node.engine.heads import Heads, PendingTransactions
 from metis_node.node.cli.main import run
 from metis_node.node.exit_codes import ExitCode
+from metis_node.node.json_rpc_client import JsonRpcClient
 from metis_node.rpc.backend import Backend
 from metis_node.rpc.server import RpcServer
 from tests.integration.consensus.asking import backend_of
@@ -160,3 +161,31 @@ async def test_a_chain_without_validators_has_no_turns(capsys: Capture) -> None:
     async with running_node() as node:
         status, body = await node.get("/leader")
         assert (status, orjson.loads(body)["reason"]) == (503, "this node builds no blocks")
+
+
+async def test_a_transaction_tells_by_whom_it_was_sequenced_and_that_it_is_decided(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, 2) as made:
+        await made.height(2)
+        one = made.villagers["node-1"]  # type: ignore[index]
+        async with served(one) as url:
+
+            def ask(method: str, *params: Any) -> Any:
+                return JsonRpcClient(url=url).call(method, *params)
+
+            block = await asyncio.to_thread(ask, "eth_getBlockByNumber", "0x1", False)
+            told = await asyncio.to_thread(ask, "metis_transactionStatus", block["transactions"][0])
+            builder = (await asyncio.to_thread(ask, "metis_explain", "0x1"))["builder"]
+            assert (told["status"], told["blockNumber"]) == ("decided", "0x1")
+            assert (told["sequencerId"], told["sequencer"]) == (builder["id"], builder["signer"])
+            sync = await asyncio.to_thread(ask, "metis_syncStatus")
+            assert (sync["peers"], sync["isValidator"]) == ("0x1", True)
+            assert await asyncio.to_thread(ask, "net_peerCount") == "0x1"
+            leaders = [
+                await asyncio.to_thread(JsonRpcClient(url=url).fetch, path)
+                for path in ("/leader", "/readyz")
+            ]
+            assert leaders[0][0] in (200, 503)
+            assert orjson.loads(leaders[0][1])["active"]["epoch"] == "0x0"
+            assert leaders[1][0] == 200
