@@ -27,6 +27,7 @@ CONSENSUS_GAUGES = {
     "metis_consensus_timeouts": "Time-outs that ended a step of a round",
     "metis_consensus_blocks_unknown": "Proposed blocks that could not be judged here",
     "metis_consensus_messages_refused": "Messages that the agreement refused",
+    "metis_consensus_abstained": "Messages that the signing history kept from being signed",
     "metis_consensus_messages_dropped": "Messages dropped because a queue was full",
     "metis_consensus_evidence": "Contradictions of validators that were seen",
     "metis_consensus_signing_stopped": "1 where this node stopped signing",
@@ -85,6 +86,7 @@ _SUMS = (
     "yields",
     "blocks_unknown",
     "messages_refused",
+    "abstained",
     "evidence",
 )
 

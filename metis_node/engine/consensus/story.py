@@ -288,6 +288,7 @@ class Story:
     def abstained(self, effect: Abstain) -> None:
         """Once for a reason: a node that waits for its floor abstains again and again."""
         self.counts["abstained"] += 1
+        self._tale.remark(f"not signed here: {effect.reason}")
         if effect.reason != self._abstained:
             self._abstained = effect.reason
             log.warning(
