@@ -65,7 +65,8 @@ class Display(Protocol):
     """Where the table goes."""
 
     def show(self, nodes: Sequence[RunningNode], seen: Sequence[dict[str, Any] | None]) -> None:
-        """`seen`: each node's `metis_syncStatus`, None where it does not answer."""
+        """`seen`: each node's `metis_syncStatus` with its `metis_activeSequencer`
+        as `active`; None where it does not answer."""
         ...
 
 
@@ -230,7 +231,9 @@ async def _look(nodes: Sequence[RunningNode], display: Display) -> None:
 
 def _status(url: str) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = JsonRpcClient(url=url, timeout_s=LOOK_S).call("metis_syncStatus")
+        status, active = JsonRpcClient(url=url, timeout_s=LOOK_S).batch(
+            [("metis_syncStatus", []), ("metis_activeSequencer", [])]
+        )
     except MetisError:
         return None
-    return found
+    return {**status, "active": active}

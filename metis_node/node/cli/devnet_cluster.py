@@ -128,17 +128,14 @@ def node_table(nodes: Sequence[RunningNode], seen: Sequence[dict[str, Any] | Non
 def _cells(status: dict[str, Any] | None) -> list[str]:
     if status is None:
         return ["[red]no answer[/red]", "", "", "", ""]
-    agreement = status.get("agreement") or {}
-    state = "[green]leads[/green]" if agreement.get("isActive") else ""
-    if agreement.get("stoppedSigning"):
+    active = status["active"] or {}
+    state = "[green]leads[/green]" if active.get("isMe") else ""
+    if status["stoppedSigning"]:
         state = "[red]does not sign[/red]"
-    return [
-        state,
-        str(int(status["head"]["number"], 16)),
-        str(agreement.get("epoch", "")),
-        str(agreement.get("round", "")),
-        str(agreement.get("peers", "")),
-    ]
+    elif status["isSyncing"]:
+        state = "catches up"
+    numbers = (status["head"]["number"], active.get("epoch"), status["round"], status["peers"])
+    return [state, *["" if number is None else str(int(number, 16)) for number in numbers]]
 
 
 def _say(step: str) -> None:
