@@ -12,7 +12,7 @@ from metis_node.network.limits import MAX_FRAME_BYTES, TOPIC_LIMITS
 from metis_node.types.network import Topic
 
 MAX_WAITING = 4_096
-MAX_WAITING_BYTES = 8 << 20  # in one lane, so that no topic's backlog refuses another's messages
+MAX_WAITING_BYTES = 16 << 20  # in one lane, so that no topic's backlog refuses another's messages
 RANKS = {topic.value: rank for rank, topic in enumerate(Topic, start=1)}
 CONTROL = 0  # subscriptions, grafts, and what names no topic of ours
 

@@ -151,10 +151,11 @@ async def test_a_frozen_peer_stalls_nobody_and_comes_back(
             for topic in (Topic.VOTES, Topic.TRANSACTIONS):
                 first.network.publish(topic, b"frozen %d" % number)
                 first.network.send(frozen, topic, b"for the frozen %d" % number)
+        for number in range(20):
             first.network.publish(Topic.BLOCKS, number.to_bytes(BLOCK_BYTES, "big"))
-        await second.until(lambda: len(second.payloads(Topic.VOTES)) >= 50, 10)
-        await second.until(lambda: len(second.payloads(Topic.TRANSACTIONS)) >= 50, 10)
-        await second.until(lambda: len(second.payloads(Topic.BLOCKS)) >= 50, 30)
+        await second.until(lambda: len(second.payloads(Topic.VOTES)) >= 50, 30)
+        await second.until(lambda: len(second.payloads(Topic.TRANSACTIONS)) >= 50, 30)
+        await second.until(lambda: len(second.payloads(Topic.BLOCKS)) >= 20, 30)
         await eventually(lambda: len(first.network.peers()) == 1, 30)
         os.kill(process.pid, signal.SIGCONT)
         await eventually(lambda: meshed(first, 2) and meshed(second, 2), 40)
