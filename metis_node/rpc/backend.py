@@ -5,7 +5,7 @@ The RPC owns none of this; it starts and stops nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ class StakingView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsensusView:
     """The agreement as this node sees it. Callables answer at once, from memory, on the event loop;
-    `certificate` reads the store and recovers who signed in a thread."""
+    but for `certificate`: it reads the store and recovers who signed, in a reader's thread."""
 
     me: Address | None  # the key that this node signs with; None: it watches
     turn: Callable[[], Turn | None]  # of the next block; None while its epoch is not decided
@@ -60,7 +60,7 @@ class ConsensusView:
     sync: Callable[[], SyncStatus]
     evidence: Callable[[], Sequence[Evidence]]
     tale: Callable[[int], Tale | None]  # how a height came about; None where that is forgotten
-    certificate: Callable[[int], Awaitable[Certificate | None]]
+    certificate: Callable[[int], Certificate | None]
     yield_turn: Callable[[], None]
 
 

@@ -14,6 +14,7 @@ from metis_node.rpc.block_tags import BlockTags, parse_block
 from metis_node.rpc.leadership import turn_view
 from metis_node.rpc.method import Method
 from metis_node.rpc.methods.metis_staking import validator_view
+from metis_node.rpc.readers import Readers
 from metis_node.rpc.session import Session
 from metis_node.staking.epochs import Epoch
 from metis_node.types.consensus import Certificate, Evidence, Proposal, Vote, VoteKind
@@ -22,8 +23,9 @@ Json = dict[str, Any]
 
 
 class MetisConsensus:
-    def __init__(self, backend: Backend, tags: BlockTags) -> None:
+    def __init__(self, backend: Backend, tags: BlockTags, readers: Readers) -> None:
         self._backend = backend
+        self._readers = readers
         self._tags = tags
 
     def methods(self) -> list[Method]:
@@ -62,7 +64,7 @@ class MetisConsensus:
         view, sealed = self._backend.consensus, self._tags.find(named)
         if view is None or sealed is None:
             return None
-        found = await view.certificate(sealed.number)
+        found = await self._readers.run(view.certificate, sealed.number)
         return self._certificate(found) if found is not None else None
 
     def evidence(self, params: list[Any], _session: Session) -> Any:

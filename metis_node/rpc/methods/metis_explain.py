@@ -16,6 +16,7 @@ from metis_node.rpc.backend import Backend, ConsensusView
 from metis_node.rpc.errors import REFUSED
 from metis_node.rpc.method import Method
 from metis_node.rpc.methods.metis_staking import number_or_latest, validator_view
+from metis_node.rpc.readers import Readers
 from metis_node.rpc.session import Session
 from metis_node.staking.epochs import Epoch
 from metis_node.types.blocks import SealedHeader
@@ -25,8 +26,9 @@ Json = dict[str, Any]
 
 
 class MetisExplain:
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, readers: Readers) -> None:
         self._backend = backend
+        self._readers = readers
 
     def methods(self) -> list[Method]:
         return [Method("metis_explain", self.explain)]
@@ -60,7 +62,7 @@ class MetisExplain:
         assert sealed is not None
         assert parent is not None
         base, place = _turns(epoch, sealed, parent)
-        certificate = await view.certificate(height)
+        certificate = await self._readers.run(view.certificate, height)
         return {
             **_facts(height, epoch, tale),
             "decided": True,

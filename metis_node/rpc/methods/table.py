@@ -60,8 +60,8 @@ def method_table(
         *Metis(backend, transactions).methods(),
         *MetisStaking(backend).methods(),
         *MetisEpochs(backend).methods(),
-        *MetisConsensus(backend, tags).methods(),
-        *MetisExplain(backend).methods(),
+        *MetisConsensus(backend, tags, readers).methods(),
+        *MetisExplain(backend, readers).methods(),
         *Admin(backend).methods(),
         *backend.extra_methods,
     ]

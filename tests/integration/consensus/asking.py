@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,8 +16,11 @@ from metis_node.rpc.block_tags import BlockTags
 from metis_node.rpc.methods.admin import Admin
 from metis_node.rpc.methods.metis_consensus import MetisConsensus, agreement_status
 from metis_node.rpc.methods.metis_explain import MetisExplain
+from metis_node.rpc.readers import Readers
 from metis_node.rpc.session import Session
 from tests.integration.consensus.village import Villager
+
+THREADS = ThreadPoolExecutor(1)
 
 
 def backend_of(villager: Villager) -> Backend:
@@ -39,9 +43,10 @@ def backend_of(villager: Villager) -> Backend:
 
 def asking(backend: Backend) -> Callable[..., Any]:
     """`await ask("metis_certificate", "0x1")`."""
+    readers = Readers(THREADS, 16)
     methods = [
-        *MetisConsensus(backend, BlockTags(backend.queries)).methods(),
-        *MetisExplain(backend).methods(),
+        *MetisConsensus(backend, BlockTags(backend.queries), readers).methods(),
+        *MetisExplain(backend, readers).methods(),
         *Admin(backend).methods(),
     ]
     handlers = {method.name: method.handler for method in methods}

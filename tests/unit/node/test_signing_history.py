@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
@@ -20,7 +21,7 @@ from metis_node.node.checkup.signing import history_finding
 from metis_node.node.cli.main import run
 from metis_node.node.config import load_config
 from metis_node.node.config.model import Storage
-from metis_node.node.consensus_assembly import signing_domain
+from metis_node.node.consensus_assembly import _signer, signing_domain
 from metis_node.node.exit_codes import ExitCode
 from metis_node.node.keys import KeyDirectory, parse_private_key
 from metis_node.types.consensus import Certificate, SignedBy, Vote, VoteKind
@@ -99,6 +100,17 @@ def test_a_node_refuses_to_sign_without_and_names_the_commands(data_dir: Path) -
     file = GuardFile(data_dir / GUARD_FILE)
     assert GuardedSigner(secret=KEY, signer=SIGNER, domain=domain, file=file).guard
     file.close()
+
+
+def test_the_start_of_a_node_finds_its_history_or_says_how(data_dir: Path) -> None:
+    domain = signing_domain(chains.new_genesis(consensus=sequenced.static_set(4)).rules)
+    values = {"chain.data_dir": data_dir, "keys.password": "pw"}
+    config = load_config(data_dir / "config.toml", values, {}).config
+    with ExitStack() as stack, pytest.raises(InvalidConfig, match="init --never-signed"):
+        _signer(config, domain, stack)
+    assert protection("init", "--never-signed", at=data_dir) == ExitCode.OK
+    with ExitStack() as stack:
+        assert _signer(config, domain, stack).address == SIGNER
 
 
 def test_a_history_is_never_begun_twice(data_dir: Path, capsys: Capture) -> None:
