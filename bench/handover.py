@@ -46,10 +46,12 @@ def run(arguments: list[str]) -> None:
     parser.add_argument("--faults", nargs="+", default=list(FAULTS), choices=FAULTS)
     parser.add_argument("--block-time-ms", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="directory for data and logs, kept afterwards")
     options = parser.parse_args(arguments)
     chance = random.Random(options.seed)
     rows: list[list[object]] = []
-    with _cluster(options.nodes, options.block_time_ms) as cluster, _load(cluster):
+    keep = options.keep
+    with _cluster(options.nodes, options.block_time_ms, keep) as cluster, _load(cluster):
         cluster.await_blocks(3)
         for fault in options.faults:
             gaps: list[float] = []
@@ -237,14 +239,16 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def _cluster(size: int, block_time_ms: int) -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="metis-handover-") as folder:
+def _cluster(size: int, block_time_ms: int, keep: Path | None) -> Iterator[Cluster]:
+    with tempfile.TemporaryDirectory(prefix="metis-handover-") as temporary:
+        folder = keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         command = [
             *(str(METIS_NODE), "devnet", "--json", "--sequencers", str(size)),
-            *("--port", "0", "--l1-port", "0", "-d", str(Path(folder) / "net")),
+            *("--port", "0", "--l1-port", "0", "-d", str(folder / "net")),
             *("--block-time-ms", str(block_time_ms), "--log-level", "info"),
         ]
-        with (Path(folder) / "net.log").open("ab") as log:
+        with (folder / "net.log").open("ab") as log:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         cluster: Cluster | None = None
         try:
