@@ -83,6 +83,7 @@ from metis_node.engine.consensus.reception import (
 from metis_node.engine.consensus.speech import Speech
 from metis_node.engine.consensus.story import Story
 from metis_node.engine.consensus.timers import Timers
+from metis_node.engine.consensus.turns import next_turn
 from metis_node.engine.inbox import Inbox
 from metis_node.errors import Fatal, Invalid, InvalidBlock, Temporary
 from metis_node.staking.epochs import LATE_HEIGHTS
@@ -219,10 +220,8 @@ class ConsensusHost:
 
     def active_sequencer(self) -> Address | None:
         """Whose turn round 0 of the next height is."""
-        window = self._window
-        if window is None:
-            return None
-        return window.current.proposer(self._base(window), 0).signer
+        turn = next_turn(self._chain, self._epochs)
+        return None if turn is None else turn.validator.signer
 
     @property
     def is_active(self) -> bool:
