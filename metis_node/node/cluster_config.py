@@ -135,7 +135,8 @@ data_dir = {data_dir}
 
 [sequencer]
 enabled = {sequencer}
-origin_wait_ms = 0
+# Before a builder names an L1 block all must have seen it: they look twice a second.
+origin_wait_ms = 3000
 
 [network]
 host = {network_host}
