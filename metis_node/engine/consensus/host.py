@@ -474,11 +474,7 @@ class ConsensusHost:
             case Abstain():
                 self._story.abstained(effect)
             case Halt():
-                raise Fatal(
-                    f"{effect.reason}: block {self._machine.height} (0x{effect.block_hash.hex()}). "
-                    "This node's state or software differs from the others': run `metis-node db "
-                    "verify`, compare the version, and sync again into an empty directory"
-                )
+                raise _differs(self._machine.height, effect.block_hash, effect.reason)
             case _:
                 raise AssertionError(f"nobody performs {effect!r}")
 
@@ -755,7 +751,10 @@ class ConsensusHost:
         if found is None or (found.body is None and found.verified is None):
             self._neighbours.stands_at(peer, height + 1)  # fetched by range
             return False
-        imported = await self._candidates.commit(block.certificate, window)
+        try:
+            imported = await self._candidates.commit(block.certificate, window)
+        except InvalidBlock as error:
+            raise _differs(height, sealed.hash, error.message) from error
         self._story.taken(block.certificate, imported, size=found.size)
         await self._after_commit(block.certificate, window, found.raw_body)
         return True
@@ -772,6 +771,15 @@ class ConsensusHost:
         await self._begin_height()
 
     # --- sending -------------------------------------------------------------------------------
+
+
+def _differs(height: int, block_hash: Hash32, reason: str) -> Fatal:
+    """Rule C24."""
+    return Fatal(
+        f"more than 2/3 of the power decided block {height} (0x{block_hash.hex()}), which is "
+        f"invalid here ({reason}): this node's state or software differs from the others'. Run "
+        "`metis-node db verify`, compare the version, and sync again into an empty directory"
+    )
 
 
 def _fact_of(message: Message) -> Input:

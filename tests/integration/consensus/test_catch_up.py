@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from metis_node._native import sign_digest
 from metis_node.chain import block_store
 from metis_node.chain.blockchain import Blockchain
+from metis_node.codec.block_messages import DecidedBlock
 from metis_node.codec.consensus import digest_of, encode_message
+from metis_node.codec.headers import encode_header, open_sealed
+from metis_node.errors import Fatal
 from metis_node.storage.memory import MemoryStore
 from metis_node.types.consensus import Certificate, SignedBy, Vote, VoteKind
 from metis_node.types.network import PeerId
@@ -104,3 +111,31 @@ async def test_a_certificate_without_a_quorum_stops_the_range_and_costs_its_send
     finally:
         for villager in (archive, late):
             await made.leave(villager)
+
+
+async def test_a_decided_block_that_is_invalid_here_stops_the_node(tmp_path: Path) -> None:
+    """More than 2/3 of the power signed it: it is this node that is wrong."""
+    made = Village(tmp_path, SIZE)
+    chain = SequencedChain.on(Blockchain.initialise(MemoryStore(), made.genesis))
+    header_rlp, transactions = chain.sealed()
+    header = replace(open_sealed(header_rlp).header, state_root=Hash32(b"\7" * 32))
+    lie = open_sealed(encode_header(header))
+    senders = [SignedBy(signer=signer, signature=bytes(65)) for signer in SECRETS]
+    certificate = Certificate(
+        kind=VoteKind.PRECOMMIT,
+        height=1,
+        round=0,
+        block_hash=lie.hash,
+        signatures=tuple(senders),
+    )
+    late = await made.enter(None, name="late")
+    await made.until(lambda: late.host.window is not None)
+    decided = DecidedBlock(
+        certificate=certificate, header_rlp=lie.rlp, transactions=tuple(transactions)
+    )
+    given = asyncio.ensure_future(late.host.take_decided(PeerId("somebody"), decided))
+    with pytest.raises(Fatal, match=r"decided block 1 .* invalid here"):
+        await made.until(lambda: late.head > 0)
+    given.cancel()
+    with pytest.raises(Fatal):
+        await made.leave(late)
