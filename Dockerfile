@@ -6,8 +6,9 @@
 # under the names rustc-web and cargo-web (it builds Firefox); native/Cargo.toml says which is needed.
 
 FROM docker.io/library/python:3.11-slim-bookworm AS builder
+# python3-dev: the headers of 3.11, for base images whose Python is Debian's.
 RUN apt-get update -q \
- && apt-get install -y -q --no-install-recommends build-essential libgmp-dev rustc-web cargo-web \
+ && apt-get install -y -q --no-install-recommends build-essential libgmp-dev python3-dev rustc-web cargo-web \
  && rm -rf /var/lib/apt/lists/*
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build

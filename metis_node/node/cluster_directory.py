@@ -134,7 +134,7 @@ class ClusterDirectory:
         )
         for member in members:
             others = [address for name, address in addresses.items() if name != member.name]
-            member.config_file.write_text(node_config(member, files, others, placement))
+            _replace(member.config_file, node_config(member, files, others, placement))
         return members
 
     def delete(self) -> None:
@@ -230,6 +230,13 @@ def _await_origin(l1: JsonRpcClient, least: int, *, confirmations: int) -> tuple
                 f"{confirmations} deep: does it make blocks?"
             )
         time.sleep(L1_RETRY_S)
+
+
+def _replace(file: Path, text: str) -> None:
+    """At once: a node may be reading it."""
+    fresh = file.with_name(f".{file.name}.new")
+    fresh.write_text(text)
+    fresh.replace(file)
 
 
 def _static_set(seats: Sequence[Seat], epoch_length: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from metis_node.node.cluster import RunningNode
+    from metis_node.node.cluster_config import Member
 
 
 def run(
@@ -72,8 +73,7 @@ def run(
         log_level=log_level,
     )
     if prepare:
-        for member in prepare_cluster(settings, say=_say):
-            print(member.config_file)
+        _print_prepared(prepare_cluster(settings, say=_say), json=json)
         return
     display = NodeTable() if sys.stdout.isatty() and not json else None
     try:
@@ -86,6 +86,22 @@ def run(
     finally:
         if display is not None:
             display.close()
+
+
+def _print_prepared(members: Sequence[Member], *, json: bool) -> None:
+    from metis_node.node.cli.devnet_banner import account_facts
+    from metis_node.node.cli.printing import print_json
+
+    facts = account_facts()
+    if json:
+        nodes = [{"name": one.name, "config": str(one.config_file)} for one in members]
+        print_json({"nodes": nodes, **facts})
+        return
+    for one in members:
+        print(f"{one.name:12} metis-node start --init --config {one.config_file}")
+    print("\nFunded accounts, everybody knows their keys:\n")
+    for index, account in enumerate(facts["accounts"]):
+        print(f"  ({index}) {account['address']}  {account['private_key']}")
 
 
 def _l1_port(port: int, l1_port: int, sequencers: int) -> int:
