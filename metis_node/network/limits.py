@@ -161,3 +161,4 @@ MAX_RESTARTS = 3  # within RESTART_WINDOW_S; then it is for the operator
 RESTART_WINDOW_S = 60.0
 STOP_S = 1.5
 START_S = 60.0  # the first import of libp2p on a loaded machine
+REQUEST_GRACE_S = 2.0  # above its time-out: ending a request may hang in a connection that is dead

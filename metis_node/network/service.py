@@ -22,7 +22,13 @@ from metis_node.network.address_file import load_addresses
 from metis_node.network.counters import Counters
 from metis_node.network.errors import NetworkDown, NetworkFailed, RequestTimedOut
 from metis_node.network.lanes import Lanes
-from metis_node.network.limits import ASKED, REQUEST_LIMITS, START_S, TOPIC_LIMITS
+from metis_node.network.limits import (
+    ASKED,
+    REQUEST_GRACE_S,
+    REQUEST_LIMITS,
+    START_S,
+    TOPIC_LIMITS,
+)
 from metis_node.network.peer_id import peer_id_of
 from metis_node.network.settings import NetworkSettings
 from metis_node.network.state import NetworkState, Outgoing
@@ -148,7 +154,10 @@ class NetworkService:
         done = functools.partial(self._from_thread, _settle, answer)
         try:
             self._thread.post(self._thread.run.start_ask, peer, kind, payload, timeout_s, done)
-            return await answer
+            async with asyncio.timeout(timeout_s + REQUEST_GRACE_S):
+                return await answer
+        except TimeoutError as error:
+            raise RequestTimedOut(f"the request to {peer} does not end: {kind.value}") from error
         finally:
             self._asked.discard(answer)
 
