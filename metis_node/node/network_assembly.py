@@ -48,6 +48,9 @@ class NetworkGossip:
     def penalise(self, peer: PeerId, offence: Offence) -> None:
         (self.service or self._nobody).penalise(peer, offence)
 
+    def disconnect(self, peer: PeerId) -> None:
+        (self.service or self._nobody).disconnect(peer)
+
 
 @asynccontextmanager
 async def network_service(

@@ -31,6 +31,10 @@ class Gossip(Protocol):
 
     def penalise(self, peer: PeerId, offence: Offence) -> None: ...
 
+    def disconnect(self, peer: PeerId) -> None:
+        """Close the connections with a peer, which may come back."""
+        ...
+
 
 class NoNetwork:
     """A validator that is alone: its own vote is all of the power."""
@@ -55,4 +59,7 @@ class NoNetwork:
         raise AssertionError("there is nobody to ask")
 
     def penalise(self, peer: PeerId, offence: Offence) -> None:
+        pass
+
+    def disconnect(self, peer: PeerId) -> None:
         pass

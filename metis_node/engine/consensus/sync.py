@@ -7,6 +7,7 @@ come in. A block is believed for its certificate, never for who sent it (rule C2
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ STATUS_INTERVAL_S = 2.0
 STATUS_TIMEOUT_S = 2.0
 RANGE_TIMEOUT_S = 20.0
 MAX_PEERS_ASKED = 8  # for their status, in one round
+MAX_UNANSWERED = 3  # questions in a row for its status, of a peer that is ahead
 HINT_PATIENCE_S = 0.25  # a node that is one block behind mostly gets it by itself
 
 TakeBlock = Callable[[PeerId, DecidedBlock], Awaitable[bool]]
@@ -66,6 +68,7 @@ class BlockSync:
         self._domain = domain
         self._take = take
         self._heads: dict[PeerId, int] = {}
+        self._unanswered: Counter[PeerId] = Counter()
         self._hinted = asyncio.Event()
         self._peer = ""
 
@@ -105,6 +108,8 @@ class BlockSync:
         connected = self._gossip.peers()
         for gone in self._heads.keys() - set(connected):
             del self._heads[gone]
+        for gone in self._unanswered.keys() - set(connected):
+            del self._unanswered[gone]
         await asyncio.gather(*[self._ask_one(peer) for peer in connected[:MAX_PEERS_ASKED]])
 
     async def _ask_one(self, peer: PeerId) -> None:
@@ -113,10 +118,22 @@ class BlockSync:
                 peer, RequestKind.STATUS, own_status(self._chain), timeout_s=STATUS_TIMEOUT_S
             )
             self._heads[peer] = decode_ref(answer).number
+            self._unanswered.pop(peer, None)
         except Temporary:
-            self._heads.pop(peer, None)
+            self._on_unanswered(peer)
         except Invalid:
             self._gossip.penalise(peer, Offence.MALFORMED)
+
+    def _on_unanswered(self, peer: PeerId) -> None:
+        """After a cut a connection may carry messages one way and no request at all: once that
+        keeps this node behind, the connection is made anew."""
+        head = self._heads.pop(peer, 0)
+        self._unanswered[peer] += 1
+        if self._unanswered[peer] < MAX_UNANSWERED or head <= self._chain.head.number:
+            return
+        del self._unanswered[peer]
+        log.warning("a peer that is ahead answers nothing: connecting anew", peer=peer, head=head)
+        self._gossip.disconnect(peer)
 
     def _best(self) -> PeerId | None:
         """The peer that says it is furthest, if that is ahead of here."""

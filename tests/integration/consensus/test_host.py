@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from metis_node.types.network import Topic
+from metis_node.types.network import PeerId, Topic
 from tests.integration.consensus.village import TIMEOUTS, Village, same_chain, village
 
 
@@ -123,3 +123,19 @@ async def test_a_key_that_signs_elsewhere_stops_this_one(tmp_path: Path) -> None
         assert "elsewhere" in twin.host.stopped_signing
         height = made.villagers["node-2"].head  # type: ignore[index]
         await made.height(height + 2)
+
+
+async def test_connections_that_answer_nothing_are_made_anew(tmp_path: Path) -> None:
+    """After a cut: messages come in and show that the others are ahead, but no request is heard."""
+    async with village(tmp_path, 4) as made:
+        await made.height(2)
+        cut = PeerId("node-1")
+        made.cut = {cut}
+        others = [name for name in made.villagers if name != cut]
+        height = max(made.villagers[name].head for name in others) + 6
+        await made.height(height, 40)
+        made.deaf = {(cut, other) for other in others}
+        made.cut = set()
+        await made.until(lambda: made.villagers[cut].head > height + 2, 60)
+        assert len(made.deaf) < len(others)
+        assert same_chain(list(made.villagers.values()))

@@ -109,13 +109,16 @@ class Wire:
     async def request(
         self, peer: PeerId, kind: RequestKind, payload: bytes, *, timeout_s: float
     ) -> bytes:
-        if peer not in self.peers():
+        if peer not in self.peers() or (self._me, peer) in self._village.deaf:
             raise Temporary("the peer is gone")
         async with asyncio.timeout(timeout_s):
             return await self._village.villagers[peer].serving.on_request(self._me, kind, payload)
 
     def penalise(self, peer: PeerId, offence: Offence) -> None:
         self._village.villagers[self._me].offences.append((peer, offence))
+
+    def disconnect(self, peer: PeerId) -> None:
+        self._village.deaf.discard((self._me, peer))
 
 
 class Village:
@@ -135,6 +138,9 @@ class Village:
         self.stores: dict[PeerId, MemoryStore] = {}
         self.villagers: dict[PeerId, Villager] = {}
         self.cut: set[PeerId] = set()
+        self.deaf: set[tuple[PeerId, PeerId]] = (
+            set()
+        )  # whom a node can ask nothing, until it reconnects
         self.filter: Callable[[PeerId, PeerId, Topic, bytes], bool] = lambda *_: True
 
     def reachable(self, me: PeerId) -> list[PeerId]:
