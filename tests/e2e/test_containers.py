@@ -197,7 +197,7 @@ def test_the_job_given_again_changes_nothing_and_a_stop_is_clean(network: Networ
     """`up` starts the job again; nodes go on with the chain that is there."""
     podman("start", "--attach", container("deploy"))
     network.await_vote("node-3")  # a process that is still starting has no handler for the signal
-    podman("stop", "--time", "30", container("node-3"))
+    podman("stop", "--time", "10", container("node-3"))
     state = orjson.loads(podman("inspect", container("node-3")))[0]["State"]
     assert state["ExitCode"] == 0
     podman("start", container("node-3"))
