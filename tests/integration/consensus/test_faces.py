@@ -215,7 +215,7 @@ async def test_a_height_explains_who_led_it_and_why_the_turn_moved_on(tmp_path: 
             for height in range(stood, stood + 4)
             if (told := await ask("metis_explain", hex(height)))["missed"]
         ]
-        told = reselected[0]
+        (told,) = reselected
         assert told["due"]["id"] == hex(number)
         assert [entry["id"] for entry in told["missed"]] == [hex(number)]
         assert told["builder"]["id"] != hex(number)
