@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -84,6 +85,7 @@ from metis_node.engine.consensus.speech import Speech
 from metis_node.engine.consensus.story import Story
 from metis_node.engine.consensus.timers import Timers
 from metis_node.engine.consensus.turns import next_turn
+from metis_node.engine.consensus.workers import apart
 from metis_node.engine.inbox import Inbox
 from metis_node.errors import Fatal, Invalid, InvalidBlock, Temporary
 from metis_node.staking.epochs import LATE_HEIGHTS
@@ -484,9 +486,8 @@ class ConsensusHost:
         # What led to the message is on disk before the guard is raised for it: a journal that
         # forgot it may lead elsewhere after a crash, where the guard then refuses to follow.
         await self._flush()
-        loop = asyncio.get_running_loop()
         try:
-            signature = await loop.run_in_executor(None, self._signer.sign, message)
+            signature = await apart(partial(self._signer.sign, message))
         except SigningRefusedError as error:
             return SigningRefused(message=message, reason=error.message)
         signed = with_senders(_with_signature(message, signature), [self._signer.address])

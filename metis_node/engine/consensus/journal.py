@@ -5,7 +5,6 @@ Entries are those of `consensus/effects.Recorded`, with their senders, and the b
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from metis_node.consensus.inputs import (
     VoteReceived,
 )
 from metis_node.consensus.timeouts import Step
+from metis_node.engine.consensus.workers import apart
 from metis_node.errors import CorruptStore, Invalid
 from metis_node.storage.write_ahead_log import WriteAheadLog
 from metis_node.types.consensus import (
@@ -94,7 +94,7 @@ class ConsensusJournal:
 
     async def flush(self) -> None:
         if self._log.is_dirty:
-            await asyncio.get_running_loop().run_in_executor(None, self._log.flush)
+            await apart(self._log.flush)
 
     def close(self) -> None:
         self._log.close()

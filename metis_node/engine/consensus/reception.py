@@ -6,7 +6,6 @@ messages stays. What does not decode, or is signed by nobody, costs its sender a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from metis_node.codec.consensus import (
     signed_digests,
     with_senders,
 )
+from metis_node.engine.consensus.workers import apart
 from metis_node.engine.inbox import Inbox
 from metis_node.errors import Invalid, Temporary
 from metis_node.types.consensus import Certificate, Evidence, Message, Proposal, Vote
@@ -150,7 +150,7 @@ async def recovered(items: Sequence[tuple[Hash32, bytes]]) -> list[bytes | None]
     """Who signed each; off the event loop where there is something to recover."""
     if not items:
         return []
-    return await asyncio.get_running_loop().run_in_executor(None, recover_signers, items)
+    return await apart(lambda: recover_signers(items))
 
 
 def _signed(arrival: Arrival, senders: Sequence[bytes | None]) -> Arrival:

@@ -3,7 +3,6 @@ proposals, transactions. Every answer is bounded."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from metis_node._native import TransactionRecord
@@ -21,6 +20,7 @@ from metis_node.codec.block_messages import (
 )
 from metis_node.codec.consensus import decode_message
 from metis_node.engine.consensus.candidates import Candidates
+from metis_node.engine.consensus.workers import apart
 from metis_node.errors import InvalidRequest
 from metis_node.storage.tables import RECORDS, be64
 from metis_node.types.blocks import BlockRef
@@ -48,8 +48,7 @@ class Serving:
 
     async def on_request(self, peer: PeerId, kind: RequestKind, payload: bytes) -> bytes:  # noqa: ARG002
         if kind in (RequestKind.BLOCKS, RequestKind.CERTIFICATES):
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(None, self._answers[kind], payload)
+            return await apart(lambda: self._answers[kind](payload))
         return self._answers[kind](payload)
 
     def _status(self, _: bytes) -> bytes:
