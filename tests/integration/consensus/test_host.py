@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +142,18 @@ async def test_connections_that_answer_nothing_are_made_anew(tmp_path: Path) -> 
         await made.until(lambda: made.villagers[cut].head > height + 2, 60)
         assert len(made.deaf) < len(others)
         assert same_chain(list(made.villagers.values()))
+
+
+async def test_a_name_server_that_is_silent_keeps_no_vote_back(tmp_path: Path) -> None:
+    """Every thread of the loop's default pool waits, as in lookups of an L1 that is cut off."""
+    loop, release = asyncio.get_running_loop(), threading.Event()
+    pool = ThreadPoolExecutor(2)
+    loop.set_default_executor(pool)
+    lookups = [loop.run_in_executor(None, release.wait) for _ in range(4)]
+    try:
+        async with village(tmp_path, 4) as made:
+            await made.height(3)
+            release.set()
+    finally:
+        release.set()
+        await asyncio.gather(*lookups)
