@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
@@ -57,6 +58,46 @@ def test_the_child_ends_with_the_executor(kzg: KzgProcess) -> None:
     kzg.shutdown()
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+def test_it_ends_while_a_call_is_written_that_the_child_does_not_read(kzg: KzgProcess) -> None:
+    """The pipe holds less than a blob: the writer waits until the child is gone."""
+    child = kzg.submit(os.getpid).result(60)
+    os.kill(child, signal.SIGSTOP)
+    call = _Large()
+    work = kzg.submit(call)
+    assert call.is_sent.wait(10)
+    kzg.shutdown()
+    with pytest.raises(BrokenExecutor):
+        work.result(10)
+
+
+def test_it_ends_while_the_child_is_starting() -> None:
+    process = KzgProcess()
+    process.warm_up()
+    works = [process.submit(hash_of_blob, encode_blob(b"data")) for _ in range(3)]
+    process.shutdown()
+    assert all(work.cancelled() or work.exception(10) for work in works)
+
+
+def test_an_error_of_a_call_comes_back_and_the_child_stays(kzg: KzgProcess) -> None:
+    child = kzg.submit(os.getpid).result(60)
+    with pytest.raises(ValueError, match="invalid literal"):
+        kzg.submit(int, "blob").result(60)
+    assert kzg.submit(os.getpid).result(60) == child
+
+
+class _Large:
+    """A call of the size of a blob, which notes that it goes on its way."""
+
+    def __init__(self) -> None:
+        self.is_sent = threading.Event()
+
+    def __call__(self) -> None: ...
+
+    def __reduce__(self) -> tuple[object, ...]:
+        self.is_sent.set()
+        return bytes, (encode_blob(b"data"),)
 
 
 def _sidecar(blob: bytes) -> object:
