@@ -193,6 +193,21 @@ def test_a_killed_sequencer_is_replaced_and_comes_back(network: Network) -> None
     network.await_vote(name)
 
 
+def test_a_sequencer_that_is_cut_off_is_replaced_and_comes_back(network: Network) -> None:
+    name = network.leader()
+    before = network.height()
+    podman("network", "disconnect", f"{PROJECT}_default", container(name))
+    try:
+        network.transfer(100)
+        # For longer than its peers wait for it: all have closed its connections by then.
+        await_that(lambda: network.height() > before + 25, "blocks without it")
+    finally:
+        podman("network", "connect", "--alias", name, f"{PROJECT}_default", container(name))
+    network.await_vote(name)
+    assert int(network.rpc.call("eth_getBalance", RECIPIENT, "latest"), 16) == 111
+    assert network.rpc.call("metis_evidence") == []
+
+
 def test_the_job_given_again_changes_nothing_and_a_stop_is_clean(network: Network) -> None:
     """`up` starts the job again; nodes go on with the chain that is there."""
     podman("start", "--attach", container("deploy"))

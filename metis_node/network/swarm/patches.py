@@ -6,12 +6,14 @@ network with a message instead of letting it limp. All replacements keep the wir
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import time
 from importlib import import_module, metadata
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import trio
 from libp2p.host.basic_host import BasicHost
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
@@ -89,6 +91,25 @@ def stream_handler_of(host: Any) -> Any:
 def drop_pubsub_peer(pubsub: Any, peer: ID) -> None:
     """Forget a peer's gossip stream, so that a new one is made at its next connection."""
     pubsub._handle_dead_peer(peer)
+
+
+def end_socket(connection: Any) -> None:
+    """End a connection below libp2p: reads see its end, writes fail, also those that wait now.
+
+    What was written before is still sent. libp2p has no way to abort.
+    """
+    layer = connection.muxed_conn.secured_conn  # Noise, message framing, raw, TCP, trio
+    while not hasattr(layer, "socket"):
+        layer = _below(layer)
+    with contextlib.suppress(OSError):  # it ended by itself
+        layer.socket.shutdown(trio.socket.SHUT_RDWR)
+
+
+def _below(layer: Any) -> Any:
+    for name in ("conn", "read_writer", "read_write_closer", "stream"):
+        if (found := getattr(layer, name, None)) is not None:
+            return found
+    raise NetworkFailed(f"libp2p {PINNED}: {type(layer).__name__} leads to no socket")
 
 
 def _urgent_first_queues() -> None:

@@ -212,8 +212,28 @@ class SwarmRun:
         self._nursery.start_soon(self._disconnect, peer)
 
     async def _disconnect(self, peer: ID) -> None:
-        with contextlib.suppress(Exception), trio.move_on_after(DISCONNECT_S):
-            await self._host.disconnect(peer)
+        """Close all connections with a peer, also one whose other end is gone.
+
+        Their sockets end first: libp2p's own close says farewell, which waits behind a write that
+        never ends, and until it is done a dial of the peer is answered with the dead connection.
+        One by one, because `host.disconnect` also forgets the connection by which a peer is back.
+        """
+        network = self._host.get_network()
+        connections = list(network.get_connections(peer))
+        for connection in connections:
+            patches.end_socket(connection)
+        try:
+            with trio.fail_after(DISCONNECT_S):
+                for connection in connections:
+                    await connection.close()
+        except Exception as error:
+            log.warning(
+                "connection did not close, forgetting it", peer=str(peer), why=repr(error)[:200]
+            )
+            for connection in connections:
+                network.remove_conn(connection)
+        if network.get_connections(peer):
+            return  # it was faster, and is back
         self._peers.remove(PeerId(str(peer)))
         patches.drop_pubsub_peer(self._gossip, peer)
 

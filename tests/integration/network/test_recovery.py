@@ -193,6 +193,20 @@ async def test_who_comes_back_before_its_old_connection_ended_is_heard(tmp_path:
             await eventually(lambda: meshed(first, 2) and meshed(second, 2))
 
 
+async def test_a_write_that_never_ends_keeps_no_dead_connection(tmp_path: Path) -> None:
+    """As after a pulled cable: the socket's buffer is full, and whoever writes next waits."""
+    async with joined(tmp_path, 2) as (first, second):
+        run = first.network._thread.run
+        raw_id = run._peers.get(second.id).raw_id
+        (dead,) = run._host.get_network().get_connections(raw_id)
+        run.post(dead.muxed_conn._write_lock.acquire_nowait)
+        first.network.disconnect(second.id)
+        await eventually(lambda: dead not in run._host.get_network().get_connections(raw_id))
+        await eventually(lambda: meshed(first, 1) and meshed(second, 1))
+        first.network.send(second.id, Topic.VOTES, b"on a new connection")
+        await second.until(lambda: bool(second.received))
+
+
 async def _heard_from_child(node: Node, peer: PeerId) -> None:
     """A message that the child sent from now on."""
     seen = sum(1 for sender, _, _ in node.received if sender == peer)
