@@ -27,6 +27,9 @@ _PROPOSAL_TYPE = keccak256(
 _YIELD_TYPE = keccak256(b"Yield(uint64 height,uint32 round)")
 _BATCH_TYPE = keccak256(b"Batch(uint64 first,uint64 last,bytes32 lastBlockHash,bytes32 dataHash)")
 _SIGNER_PROOF_TYPE = keccak256(b"SignerProof(address owner)")
+_ANNOUNCEMENT_TYPE = keccak256(
+    b"Announcement(string peer,string[] addresses,string version,bytes32 settings,uint64 time)"
+)
 _CALLDATA = b"\x00"
 _BLOBS = b"\x01"
 _DOMAINS_CACHED = 8  # a process signs in one domain, and checks evidence in a few older ones
@@ -95,6 +98,27 @@ def signer_proof_digest(domain: SigningDomain, *, owner: Address) -> Hash32:
     if len(owner) != 20:
         raise ValueError(f"owner has {len(owner)} bytes, expected 20")
     return _digest(domain, _SIGNER_PROOF_TYPE + owner.rjust(32, b"\0"))
+
+
+def announcement_digest(
+    domain: SigningDomain,
+    *,
+    peer: str,
+    addresses: tuple[str, ...],
+    version: str,
+    settings_hash: Hash32,
+    time_ms: int,
+) -> Hash32:
+    """What a sequencer says of itself to its peers; no contract checks it."""
+    return _digest(
+        domain,
+        _ANNOUNCEMENT_TYPE
+        + keccak256(peer.encode())
+        + keccak256(b"".join([keccak256(address.encode()) for address in addresses]))
+        + keccak256(version.encode())
+        + _word(settings_hash)
+        + _unsigned(time_ms, 64),
+    )
 
 
 def calldata_hash(data: bytes) -> Hash32:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from metis_node import __version__
 from metis_node.consensus.machine import ConsensusMachine
 from metis_node.engine.block_builder import BlockBuilder
+from metis_node.engine.chain_epochs import ChainEpochs
+from metis_node.engine.consensus.announcements import Announcements
 from metis_node.engine.consensus.bodies import BodyFetcher
 from metis_node.engine.consensus.candidates import Candidates
 from metis_node.engine.consensus.host import ConsensusHost
@@ -21,16 +24,23 @@ from metis_node.engine.consensus.serving import Serving
 from metis_node.engine.consensus.signer import GUARD_FILE, GuardedSigner, GuardFile
 from metis_node.engine.consensus.story import Story
 from metis_node.engine.consensus.sync import BlockSync
+from metis_node.engine.ports import Clock
 from metis_node.engine.transaction_gossip import TransactionGossip
 from metis_node.errors import Fatal
 from metis_node.network.service import NetworkService
 from metis_node.node.assembly import ChainParts
 from metis_node.node.config import Config
+from metis_node.node.config.fingerprint import settings_hash
 from metis_node.node.keys import KeyDirectory
 from metis_node.node.l1_assembly import L1Parts
-from metis_node.node.network_assembly import NetworkGossip, network_service
+from metis_node.node.network_assembly import (
+    NetworkGossip,
+    network_service,
+    reachable_addresses,
+)
 from metis_node.node.passwords import require_password
 from metis_node.node.service import Service
+from metis_node.types.announcement import Announcement
 from metis_node.types.network import PeerId, Topic
 from metis_node.types.primitives import ZERO_ADDRESS, Address
 from metis_node.types.rules import ChainRules
@@ -49,6 +59,7 @@ class ConsensusParts:
     serving: Serving
     reception: Reception
     transactions: TransactionGossip
+    announcements: Announcements
     network: NetworkService | None
     failed: asyncio.Future[None]
 
@@ -60,6 +71,7 @@ class ConsensusParts:
             "reception": self.reception.run,
             "block sync": self.sync.run,
             "transaction gossip": self.transactions.run,
+            "announcements": self.announcements.run,
             "network": self._watch_network,
         }
 
@@ -83,7 +95,8 @@ async def consensus_parts(
     chain = parts.blockchain
     rules, domain = chain.rules, signing_domain(chain.rules)
     assert rules.consensus is not None
-    assert parts.epochs is not None
+    epochs = parts.epochs
+    assert epochs is not None
     gossip, story, precommits = NetworkGossip(), Story(), PrecommitBook()
     origins = OriginWatch(
         follower=l1.follower, source=l1.reader, origins=l1.origins, clock=parts.clock
@@ -108,7 +121,7 @@ async def consensus_parts(
         neighbours = Neighbours(gossip, parts.clock)
         host = ConsensusHost(
             chain=chain,
-            epochs=parts.epochs,
+            epochs=epochs,
             machine=ConsensusMachine(
                 me=None if signer is None else signer.address,
                 timeouts=timeouts,
@@ -134,11 +147,21 @@ async def consensus_parts(
         transactions = TransactionGossip(
             intake=parts.intake, mempool=parts.mempool, pending=parts.pending, gossip=gossip
         )
+        announcements = Announcements(
+            domain=domain,
+            gossip=gossip,
+            clock=parts.clock,
+            validators=lambda: _validators(epochs),
+            learn_address=gossip.learn_address,
+            own=lambda: _own_announcement(gossip, signer, config, parts.clock),
+        )
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def on_message(peer: PeerId, topic: Topic, payload: bytes) -> None:
             if topic is Topic.TRANSACTIONS:
                 transactions.on_message(peer, payload)
+            elif topic is Topic.ANNOUNCEMENTS:
+                announcements.on_message(peer, payload)
             else:
                 reception.on_message(peer, topic, payload)
 
@@ -161,9 +184,33 @@ async def consensus_parts(
                 serving=serving,
                 reception=reception,
                 transactions=transactions,
+                announcements=announcements,
                 network=network,
                 failed=failed,
             )
+
+
+def _validators(epochs: ChainEpochs) -> frozenset[Address]:
+    newest = epochs.newest()
+    return frozenset(v.signer for v in newest.order) if newest is not None else frozenset()
+
+
+def _own_announcement(
+    gossip: NetworkGossip, signer: GuardedSigner | None, config: Config, clock: Clock
+) -> Announcement | None:
+    """Signed; None for a node that does not sign, or whose network is not up."""
+    service = gossip.service
+    if signer is None or service is None:
+        return None
+    bare = Announcement(
+        peer=service.peer_id,
+        addresses=reachable_addresses(service, config),
+        version=f"metis-node/{__version__}",
+        settings_hash=settings_hash(config),
+        time_ms=clock.now_ms(),
+        signer=signer.address,
+    )
+    return replace(bare, signature=signer.sign_announcement(bare))
 
 
 def _signer(config: Config, domain: SigningDomain, stack: ExitStack) -> GuardedSigner:

@@ -26,6 +26,7 @@ def consensus_view(parts: ChainParts, agreement: ConsensusParts) -> ConsensusVie
         tale=agreement.story.tale,
         certificate=lambda number: stored_certificate(chain, domain, number),
         yield_turn=host.yield_turn,
+        announced=lambda: agreement.announcements.known,
     )
 
 

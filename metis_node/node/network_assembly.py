@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from metis_node.chain.blockchain import Blockchain
+from metis_node.codec.announcement import MAX_ADDRESSES
 from metis_node.codec.hashes import keccak256
 from metis_node.engine.consensus.ports import NoNetwork
 from metis_node.errors import Fatal
@@ -18,6 +19,7 @@ from metis_node.types.primitives import Hash32
 
 NETWORK_KEY_FILE = "network.key"
 ADDRESS_BOOK_FILE = "peers.json"
+WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 OnMessage = Callable[[PeerId, Topic, bytes], None]
 OnRequest = Callable[[PeerId, RequestKind, bytes], Awaitable[bytes]]
@@ -50,6 +52,11 @@ class NetworkGossip:
 
     def disconnect(self, peer: PeerId) -> None:
         (self.service or self._nobody).disconnect(peer)
+
+    def learn_address(self, address: str) -> None:
+        """Where a peer may be: a multiaddress with /p2p/<peer id>."""
+        if self.service is not None:
+            self.service.learn_address(address)
 
 
 @asynccontextmanager
@@ -89,6 +96,16 @@ def identity_of(blockchain: Blockchain) -> NetworkIdentity:
         genesis_hash=blockchain.genesis.hash,
         parameters_hash=Hash32(keccak256(blockchain.genesis_file.canonical)),
     )
+
+
+def reachable_addresses(service: NetworkService, config: Config) -> tuple[str, ...]:
+    """Where others reach this node, for its announcement: what the operator says, or what it
+    listens on. A wildcard says nothing: peers then know it by its connections."""
+    if config.network.announced:
+        return config.network.announced[:MAX_ADDRESSES]
+    listens = [address.partition("/p2p/")[0] for address in service.listen_addresses]
+    named = [address for address in listens if address.split("/")[2] not in WILDCARDS]
+    return tuple(named[:MAX_ADDRESSES])
 
 
 def _settings(config: Config) -> NetworkSettings:

@@ -5,7 +5,7 @@ The RPC owns none of this; it starts and stops nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from metis_node.engine.intake import Intake
     from metis_node.engine.ports import EpochSource
     from metis_node.engine.staking_follower import StakingFollower
+    from metis_node.types.announcement import Announcement
     from metis_node.types.consensus import Certificate, Evidence
     from metis_node.types.primitives import Address
 
@@ -62,6 +63,7 @@ class ConsensusView:
     tale: Callable[[int], Tale | None]  # how a height came about; None where that is forgotten
     certificate: Callable[[int], Certificate | None]
     yield_turn: Callable[[], None]
+    announced: Callable[[], Mapping[Address, Announcement]]  # what sequencers say of themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

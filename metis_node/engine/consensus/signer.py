@@ -10,9 +10,11 @@ from pathlib import Path
 import orjson
 
 from metis_node._native import sign_digest
+from metis_node.codec.announcement import announced_digest
 from metis_node.codec.consensus import digest_of
 from metis_node.consensus.guard import Guard, guard_from_json
 from metis_node.errors import CorruptStore, InvalidConfig
+from metis_node.types.announcement import Announcement
 from metis_node.types.consensus import Signed
 from metis_node.types.primitives import Address
 from metis_node.types.signing import SigningDomain
@@ -126,3 +128,7 @@ class GuardedSigner:
             self._file.store(raised)
             self._guard = raised
         return sign_digest(self._secret, digest_of(self.domain, message))
+
+    def sign_announcement(self, announcement: Announcement) -> bytes:
+        """65 bytes. Nothing that it says can contradict a vote: the guard has no part in it."""
+        return sign_digest(self._secret, announced_digest(self.domain, announcement))

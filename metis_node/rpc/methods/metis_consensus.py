@@ -17,6 +17,7 @@ from metis_node.rpc.methods.metis_staking import validator_view
 from metis_node.rpc.readers import Readers
 from metis_node.rpc.session import Session
 from metis_node.staking.epochs import Epoch
+from metis_node.types.announcement import Announcement
 from metis_node.types.consensus import Certificate, Evidence, Proposal, Vote, VoteKind
 
 Json = dict[str, Any]
@@ -54,7 +55,7 @@ class MetisConsensus:
             return None
         height = head + 1 if sealed is None else sealed.number
         epoch = source.epoch_of(height)
-        return _sequencer_set(height, epoch) if epoch is not None else None
+        return _sequencer_set(height, epoch, self._backend.consensus) if epoch else None
 
     async def certificate(self, params: list[Any], _session: Session) -> Any:
         """The votes that decided a block. Null for a block that is not there, and for one without:
@@ -135,7 +136,9 @@ def _is_validator(view: ConsensusView) -> bool:
     return turn is not None and any(v.signer == view.me for v in turn.epoch.order)
 
 
-def _sequencer_set(height: int, epoch: Epoch) -> Json:
+def _sequencer_set(height: int, epoch: Epoch, view: ConsensusView | None) -> Json:
+    announced = view.announced() if view is not None else {}
+    own = announced.get(view.me) if view is not None and view.me is not None else None
     return {
         "block": hex(height),
         "epoch": hex(epoch.number),
@@ -144,9 +147,27 @@ def _sequencer_set(height: int, epoch: Epoch) -> Json:
         "stakeBlock": hex(epoch.stake_block),
         "totalPower": hex(epoch.total_power),
         "sequencers": [
-            {"place": hex(place), **validator_view(validator)}
+            {
+                "place": hex(place),
+                **validator_view(validator),
+                "announced": _announced(announced.get(validator.signer), own),
+            }
             for place, validator in enumerate(epoch.order)
         ],
+    }
+
+
+def _announced(one: Announcement | None, own: Announcement | None) -> Json | None:
+    """Null for a sequencer that was not heard of."""
+    if one is None:
+        return None
+    return {
+        "peer": one.peer,
+        "addresses": list(one.addresses),
+        "version": one.version,
+        "settingsHash": views.hex_data(one.settings_hash),
+        "sameSettings": None if own is None else one.settings_hash == own.settings_hash,
+        "time": hex(one.time_ms),
     }
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from metis_node.chain.admission import AdmissionRules
@@ -81,6 +82,7 @@ class Villager:
     bodies: BodyFetcher
     guard_file: GuardFile | None
     journal: ConsensusJournal | None
+    announcements: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(known={}))
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     offences: list[tuple[PeerId, Offence]] = field(default_factory=list)
 
