@@ -8,11 +8,14 @@ import importlib
 BENCHMARKS = {
     "import_cost": "block build, verify and write against state size",
     "batch_bytes": "bytes posted to L1 per transaction",
+    "catch_up": "a validator that was down: blocks per second, and when it votes again",
+    "cluster_load": "throughput and false rotations of several sequencers beside one",
     "compare": "transactions and reads beside anvil, alternating runs",
     "endurance": "memory over a long run",
     "handover": "gaps between blocks when the active sequencer fails",
     "network_load": "CPU and latency of gossip and direct streams between processes",
     "rpc_front": "requests and CPU per RPC method beside anvil",
+    "validators": "what an idle validator costs, against the number of validators",
 }
 
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 METIS_NODE = Path(sys.executable).with_name("metis-node")
 STOP_TIMEOUT_S = 30
@@ -63,7 +64,7 @@ def devnet(
         yield Devnet(url=_url(banner), key=key, pid=node.pid, data_dir=root / "l2")
 
 
-def _start(log: Path, *arguments: str) -> tuple[subprocess.Popen[str], dict[str, object]]:
+def _start(log: Path, *arguments: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     with log.open("w") as errors:
         process = subprocess.Popen(
             [METIS_NODE, *arguments], stdout=subprocess.PIPE, stderr=errors, text=True
@@ -83,5 +84,5 @@ def _stop(process: subprocess.Popen[str]) -> None:
     process.wait(STOP_TIMEOUT_S)
 
 
-def _url(facts: dict[str, object]) -> str:
+def _url(facts: dict[str, Any]) -> str:
     return str(facts["rpc"])

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import threading
 from pathlib import Path
 
 from bench.anvil_process import Anvil, anvil
 from bench.devnet_process import Devnet, devnet
-from bench.loadgen import BLOCK_BYTES, GAS_LIMIT, LOADGEN_PATH, TOOLS
+from bench.loadgen import BLOCK_BYTES, GAS_LIMIT, load
 from bench.report import publish
 
 SAMPLE_INTERVAL_S = 1.0
@@ -54,27 +49,9 @@ def run(arguments: list[str]) -> None:
 def _round(server: Devnet | Anvil, workload: str, txs: int) -> list[object]:
     peak = _Peak(server.pid)
     with peak:
-        result = _load(server.url, server.key, workload, txs)
+        result = load(server.url, server.key, workload, txs)
     bad = int(result["failed"]) + int(result["lost"])
     return [float(result["e2e_tps"]), bad, round(peak.rss_mb(), 1), round(peak.highest_mb, 1)]
-
-
-def _load(url: str, key: str, workload: str, txs: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix="metis-bench-") as folder:
-        report = Path(folder) / "report.json"
-        subprocess.run(
-            [
-                sys.executable,
-                str(TOOLS / "loadgen.py"),
-                *("--url", url, "--workloads", workload, "--txs", str(txs)),
-                *("--batch", "100", "--concurrency", "4", "--json", str(report)),
-            ],
-            env={**os.environ, "LOADGEN_KEY": key, "PYTHONPATH": str(LOADGEN_PATH)},
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        results = json.loads(report.read_text())["results"]
-    return dict(results[0])
 
 
 class _Peak:

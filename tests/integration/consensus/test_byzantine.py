@@ -9,6 +9,7 @@ from typing import Any
 
 from metis_node._native import sign_digest
 from metis_node.chain.blockchain import Verified
+from metis_node.codec.block_messages import decode_block_proposal, encode_block_proposal
 from metis_node.codec.consensus import (
     decode_message,
     digest_of,
@@ -20,7 +21,7 @@ from metis_node.engine.block_builder import BlockBuilder, BuiltBlock
 from metis_node.types.blocks import SealedHeader
 from metis_node.types.consensus import Evidence, Vote, VoteKind
 from metis_node.types.network import Offence, PeerId, Topic
-from metis_node.types.primitives import Hash32
+from metis_node.types.primitives import Address, Hash32
 from metis_node.types.signing import SigningDomain
 from tests import sequenced
 from tests.integration.consensus.village import NO_POOL, Village, Villager, same_chain, village
@@ -63,6 +64,47 @@ async def test_who_votes_for_two_blocks_is_convicted(tmp_path: Path) -> None:
         for one in honest(made):
             assert all(isinstance(found, Evidence) for found in one.host.evidence)
             assert {found.sender for found in one.host.evidence} == {liar}
+
+
+async def test_who_proposes_two_blocks_is_convicted(tmp_path: Path) -> None:
+    """Both are valid. One node gets the one, one the other, one gets both."""
+    secret = (sequenced.FIRST_KEY + 1).to_bytes(32, "big")
+    async with village(tmp_path, 4) as made:
+        domain = SigningDomain(chain_id=made.genesis.rules.chain_id, locking_pool=NO_POOL)
+        twice: set[int] = set()
+
+        def second_of(payload: bytes) -> bytes:
+            """The same block, but another earns its fees, of which an empty block has none."""
+            value = decode_block_proposal(payload)
+            header = open_sealed(value.header_rlp).header
+            other = open_sealed(encode_header(replace(header, beneficiary=Address(b"\5" * 20))))
+            proposal = replace(value.proposal, block_hash=other.hash)
+            signature = sign_digest(secret, digest_of(domain, proposal))
+            twice.add(proposal.height)
+            return encode_block_proposal(
+                replace(
+                    value,
+                    proposal=replace(proposal, signature=signature),
+                    header_rlp=other.rlp,
+                )
+            )
+
+        def two_faced(sender: PeerId, to: PeerId, topic: Topic, payload: bytes) -> bool:
+            if sender != LIAR or topic is not Topic.PROPOSALS or to == "node-2":
+                return True
+            made.villagers[to].reception.on_message(sender, topic, second_of(payload))
+            return to == "node-4"
+
+        made.filter = two_faced
+        await made.until(lambda: bool(twice), 60)  # it was its turn
+        await go_on(made)
+        liar = sequenced.signer(1)
+        both = made.villagers[PeerId("node-4")]
+        await made.until(lambda: bool(both.host.evidence))
+        assert {found.sender for found in both.host.evidence} == {liar}
+        await made.until(lambda: all(one.host.evidence for one in honest(made)))
+        offences = {offence for one in honest(made) for _, offence in one.offences}
+        assert Offence.FORGED not in offences  # both are signed, and both are blocks
 
 
 class LyingBuilder(BlockBuilder):
