@@ -6,6 +6,7 @@ Files are `cluster_directory.py`'s business. This process only starts, watches, 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from metis_node.node.json_rpc_client import JsonRpcClient
 from metis_node.node.l1_process import l1_process
 
 LOOK_S = 1.0
+MIN_STARTED_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,16 @@ def _members(
 
 
 def _started(members: Sequence[Member], stack: ExitStack) -> list[RunningNode]:
-    """All at once: together they need no longer than one."""
+    """A few at once: each needs seconds of a core, and all together would be too late."""
+    group = max(MIN_STARTED_AT_ONCE, os.cpu_count() or 1)
+    return [
+        node
+        for first in range(0, len(members), group)
+        for node in _started_together(members[first : first + group], stack)
+    ]
+
+
+def _started_together(members: Sequence[Member], stack: ExitStack) -> list[RunningNode]:
     processes = [
         stack.enter_context(
             running_child(
