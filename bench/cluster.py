@@ -53,14 +53,18 @@ class Node:
         if self.child is not None:
             self.child.wait()
 
-    def start(self) -> None:
-        """Start its process again; return when it serves."""
+    def command(self) -> list[str]:
+        """What starts its process again."""
         port = self.url.rpartition(":")[2]
-        command = [str(METIS_NODE), "start", "--config", self.config, "--json", "--rpc-port", port]
+        program = [str(METIS_NODE), "start", "--config", self.config, "--json"]
+        return [*program, "--rpc-port", port]
+
+    def start(self) -> None:
+        """Start its process, which is not running; return when it serves."""
         with Path(self.log).open("ab") as log:
-            self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+            self.child = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=log)
         self.pid = self.child.pid
-        self.url = first_object(self.child, self.log)["rpc"]
+        first_object(self.child, self.log)
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""

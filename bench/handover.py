@@ -1,9 +1,10 @@
-"""How long clients see no block when the active sequencer fails: killed, frozen, cut off by its own
-hand-over, hundreds of times, under load, on real processes.
+"""How long clients see no block when the active sequencer fails: killed, frozen, cut off, or at its
+own hand-over, hundreds of times, under load, on real processes.
 
 A round: transfers go to a node that does not lead, a few a block; the leader is killed (-9), frozen
-(SIGSTOP) or told to yield at a moment chosen by chance; the gap is the longest time between two
-blocks with transactions of ours, as a node that stayed sees them. Then the leader comes back.
+(SIGSTOP), loses its cable or is told to yield at a moment chosen by chance; the gap is the longest
+time between two blocks with transactions of ours, as a node that stayed sees them. Then the leader
+comes back, and the round ends when it makes blocks with the others.
 """
 
 from __future__ import annotations
@@ -24,29 +25,35 @@ from pathlib import Path
 from eth_account import Account
 
 from bench.cluster import GIVE_UP_S, POLL_S, Cluster, Node, block, call, running_cluster
+from bench.namespaces import FarNode, running_namespaces
 from bench.report import publish
 
 LOAD_INTERVAL_S = 0.1  # between two transfers
 SETTLE_BLOCKS = 3  # between two faults
-FAULTS = ("kill", "freeze", "yield")
+FAULTS = ("kill", "freeze", "yield", "cut")
+CUT_S = 25.0  # longer than peers wait for a sign of life
 
 
 def run(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench handover", description=__doc__)
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=100, help="of each fault")
-    parser.add_argument("--faults", nargs="+", default=list(FAULTS), choices=FAULTS)
+    parser.add_argument("--faults", nargs="+", default=["kill", "freeze", "yield"], choices=FAULTS)
+    parser.add_argument(
+        "--namespaces", action="store_true", help="each node behind a cable; `cut` needs it"
+    )
     parser.add_argument("--block-time-ms", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="directory for data and logs, kept afterwards")
     options = parser.parse_args(arguments)
+    if "cut" in options.faults and not options.namespaces:
+        parser.error("the fault `cut` pulls a cable: add --namespaces")
+    start = running_namespaces if options.namespaces else running_cluster
     chance = random.Random(options.seed)
     rows: list[list[object]] = []
     columns = ["nodes", "fault", "times", "gap p50 s", "p90 s", "p99 s", "max s"]
     with (
-        running_cluster(
-            options.nodes, block_time_ms=options.block_time_ms, keep=options.keep
-        ) as cluster,
+        start(options.nodes, block_time_ms=options.block_time_ms, keep=options.keep) as cluster,
         _sending(cluster) as load,
     ):
         cluster.await_blocks(3)
@@ -103,8 +110,10 @@ def _do(fault: str, leader: Node, cluster: Cluster) -> None:
     cluster.down.add(leader.name)
     if fault == "kill":
         leader.kill()
-    else:
+    elif fault == "freeze":
         os.kill(leader.pid, signal.SIGSTOP)
+    elif isinstance(leader, FarNode):
+        leader.pull_cable()
 
 
 def _undo(fault: str, leader: Node, cluster: Cluster) -> None:
@@ -112,6 +121,9 @@ def _undo(fault: str, leader: Node, cluster: Cluster) -> None:
         os.kill(leader.pid, signal.SIGCONT)
     elif fault == "kill":
         leader.start()
+    elif isinstance(leader, FarNode):
+        time.sleep(CUT_S)
+        leader.plug_in()
     cluster.down.discard(leader.name)
 
 

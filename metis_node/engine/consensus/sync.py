@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -35,6 +35,8 @@ STATUS_INTERVAL_S = 2.0
 STATUS_TIMEOUT_S = 2.0
 RANGE_TIMEOUT_S = 20.0
 MAX_PEERS_ASKED = 8  # for their status, in one round
+CALM_PEERS_ASKED = 1  # while the head moves by itself
+CALM_ROUNDS = 4  # without a new head, after which it is not calm any more
 MAX_UNANSWERED = 3  # questions in a row for its status, of a peer that is ahead
 HINT_PATIENCE_S = 0.25  # a node that is one block behind mostly gets it by itself
 
@@ -71,6 +73,8 @@ class BlockSync:
         self._unanswered: Counter[PeerId] = Counter()
         self._hinted = asyncio.Event()
         self._peer = ""
+        self._seen_head = -1
+        self._still_rounds = 0  # in a row without a new head
 
     @property
     def status(self) -> SyncStatus:
@@ -110,13 +114,25 @@ class BlockSync:
             del self._heads[gone]
         for gone in self._unanswered.keys() - set(connected):
             del self._unanswered[gone]
-        await asyncio.gather(*[self._ask_one(peer) for peer in connected[:MAX_PEERS_ASKED]])
+        await asyncio.gather(*[self._ask_one(peer) for peer in self._to_be_asked(connected)])
+
+    def _to_be_asked(self, connected: Sequence[PeerId]) -> list[PeerId]:
+        """Who was never asked, and the one that was asked longest ago; many once the head stands
+        or somebody is ahead."""
+        head = self._chain.head.number
+        self._still_rounds = self._still_rounds + 1 if head == self._seen_head else 0
+        self._seen_head = head
+        is_calm = self._still_rounds < CALM_ROUNDS and self._best() is None
+        known = [peer for peer in self._heads if peer in connected]
+        fresh = [peer for peer in connected if peer not in self._heads]
+        return [*fresh, *known[: CALM_PEERS_ASKED if is_calm else None]][:MAX_PEERS_ASKED]
 
     async def _ask_one(self, peer: PeerId) -> None:
         try:
             answer = await self._gossip.request(
                 peer, RequestKind.STATUS, own_status(self._chain), timeout_s=STATUS_TIMEOUT_S
             )
+            self._heads.pop(peer, None)  # to the end of the row
             self._heads[peer] = decode_ref(answer).number
             self._unanswered.pop(peer, None)
         except Temporary:
