@@ -194,6 +194,7 @@ class ConsensusMachine:
         )
         if self._yield_next and self._members.proposer(0) == self._me:
             self._yield_round(0)
+        self._yield_next = False  # of a turn that went by another way
         self._enter(0)
         self._inputs.extend(self._waiting.take(fact.height))
 

@@ -58,7 +58,8 @@ def _add_json_rpc(app: FastAPI, desk: Desk, face: WebSocketFace) -> None:
             return Response(refusal, 413, media_type=JSON)
         client = request.client.host if request.client else "local"
         bucket = desk.rates.bucket(client, perf_counter())
-        payload = await desk.dispatcher.answer(body, Session(client, bucket))
+        session = Session(client, bucket, is_page="origin" in request.headers)
+        payload = await desk.dispatcher.answer(body, session)
         return Response(payload, media_type=JSON)
 
     for path in ("/", "/ws"):

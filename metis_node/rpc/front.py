@@ -255,6 +255,7 @@ class Front(HttpToolsProtocol):
             lowered = name.lower()
             if lowered == b"origin":
                 self._origin = value
+                self._session.is_page = True
             elif lowered == b"expect":
                 self._simple = False
                 self.expect_100_continue = value.lower() == b"100-continue"

@@ -64,7 +64,9 @@ class WebSocketFace:
     ) -> None:
         client = scope["client"][0] if scope.get("client") else "local"
         bucket = self._desk.rates.bucket(client, perf_counter())
-        conversation = Conversation(self._desk, Session(client, bucket, subscriber))
+        is_page = any(name == b"origin" for name, _ in scope["headers"])
+        session = Session(client, bucket, subscriber, is_page=is_page)
+        conversation = Conversation(self._desk, session)
         reader = asyncio.create_task(conversation.read(receive))
         writer = asyncio.create_task(_write(subscriber, send))
         watch = asyncio.create_task(subscriber.given_up.wait())  # the writer may be stuck

@@ -20,10 +20,11 @@ class Admin:
     def methods(self) -> list[Method]:
         return [Method("admin_yield", self.yield_turn)]
 
-    def yield_turn(self, params: list[Any], _session: Session) -> Any:
+    def yield_turn(self, params: list[Any], session: Session) -> Any:
         """Hand the pen on: this node lets its turn pass, the next in order builds. Refused where it
         is not this node's turn. Returns the turn that is given away."""
         hexadecimal.reject_more(params, 0)
+        _reject_page(session)
         view = self._signing()
         turn = view.turn()
         if turn is None:
@@ -45,6 +46,12 @@ class Admin:
         if view.stopped_signing():
             raise _refused(f"this node does not sign: {view.stopped_signing()}")
         return view
+
+
+def _reject_page(session: Session) -> None:
+    """Any page in the operator's browser can reach a node on this machine."""
+    if session.is_page:
+        raise _refused("admin_ methods are not for web pages: call without an Origin header")
 
 
 def _refused(reason: str) -> InvalidRequest:

@@ -41,7 +41,7 @@ def backend_of(villager: Villager) -> Backend:
     )
 
 
-def asking(backend: Backend) -> Callable[..., Any]:
+def asking(backend: Backend, *, is_page: bool = False) -> Callable[..., Any]:
     """`await ask("metis_certificate", "0x1")`."""
     readers = Readers(THREADS, 16)
     methods = [
@@ -49,10 +49,11 @@ def asking(backend: Backend) -> Callable[..., Any]:
         *MetisExplain(backend, readers).methods(),
         *Admin(backend).methods(),
     ]
+    session = Session("test", is_page=is_page)
     handlers = {method.name: method.handler for method in methods}
 
     async def ask(name: str, *params: Any) -> Any:
-        answer = handlers[name](list(params), cast("Session", None))
+        answer = handlers[name](list(params), session)
         return await answer if asyncio.iscoroutine(answer) else answer
 
     return ask

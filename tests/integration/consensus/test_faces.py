@@ -117,6 +117,14 @@ async def test_an_order_to_yield_hands_the_pen_on(tmp_path: Path) -> None:
             await asking(backend_of(leader))("admin_yield")
 
 
+async def test_a_web_page_gives_no_orders(tmp_path: Path) -> None:
+    async with village(tmp_path, 4) as made:
+        await made.height(1)
+        leader = await leader_of(made)
+        with pytest.raises(InvalidRequest, match="not for web pages"):
+            await asking(backend_of(leader), is_page=True)("admin_yield")
+
+
 async def test_who_holds_no_turn_cannot_yield(tmp_path: Path) -> None:
     async with village(tmp_path, 1) as made:
         await made.height(1)

@@ -259,6 +259,18 @@ async def test_a_page_of_an_allowed_origin_may_read_the_answer() -> None:
         await client.close()
 
 
+async def test_a_connection_that_spoke_for_a_page_stays_a_pages() -> None:
+    async with running_front(cors_origins=frozenset(["*"])) as front:
+        page, program = await front.connect(), await front.connect()
+        assert (await program.ask(call("is_page")))["result"] is False
+        for headers in ({"Origin": "https://a.example"}, {"Origin": "https://a.example"}, {}):
+            await page.send(post(call("is_page"), **headers))
+            assert (await page.answer())[2]["result"] is True
+        assert (await program.ask(call("is_page")))["result"] is False
+        await page.close()
+        await program.close()
+
+
 async def test_a_foreign_host_name_is_refused() -> None:
     async with running_front(virtual_hosts=frozenset(["localhost"])) as front:
         client = await front.connect()

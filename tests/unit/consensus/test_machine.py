@@ -137,6 +137,18 @@ def test_a_yield_after_the_block_holds_for_the_next_height() -> None:
     assert {node.decided[1].certificate.block_hash for node in wire.nodes} == {block(1, 1)}
 
 
+def test_a_yield_is_forgotten_with_the_turn_that_it_was_for() -> None:
+    """By its next turn, epochs later, nobody remembers that the operator asked."""
+    wire = Wire()
+    wire.start(1)
+    wire.feed(wire.nodes[0], YieldRequested())
+    wire.run()
+    wire.start(2, base=1)
+    wire.start(3)
+    decided = [{node.decided[at].certificate.block_hash for node in wire.nodes} for at in (1, 2)]
+    assert decided == [{block(1, 0)}, {block(0, 0)}]
+
+
 def test_a_yield_of_somebody_elses_turn_is_refused() -> None:
     wire = Wire()
     wire.nodes[0].builds = False

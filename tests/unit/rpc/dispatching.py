@@ -23,6 +23,7 @@ class Bench:
         self.dispatcher = Dispatcher(
             [
                 Method("echo", lambda params, _: params),
+                Method("is_page", lambda _, session: session.is_page),
                 Method("big", lambda params, _: "x" * params[0]),
                 Method("later", self._later),
                 Method("gated", self._gated),
