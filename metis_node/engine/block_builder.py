@@ -21,6 +21,7 @@ from metis_node.codec.extra_data import decode_extra_data
 from metis_node.engine.block_pace import BlockPace
 from metis_node.engine.block_template import BlockTemplate, l1_template, l2_template
 from metis_node.engine.committer import Committer
+from metis_node.engine.gas_target import GasTarget
 from metis_node.engine.ports import Clock, Origins
 from metis_node.errors import InvalidBlock
 from metis_node.staking.epochs import EpochWindow
@@ -106,6 +107,7 @@ class BlockBuilder:
         self._on_offence = on_offence
         self._pace = BlockPace(blockchain.rules.block_time_ms)
         self.max_bytes = blockchain.rules.max_block_bytes  # may be lowered while batches lag
+        self.gas_target = GasTarget(blockchain.rules.gas_limit, blockchain.rules.block_time_ms)
 
     async def build(
         self, parent: SealedHeader, sequencing: Sequencing | None = None
@@ -118,7 +120,7 @@ class BlockBuilder:
         if self.blockchain.head is not parent:
             return None
         candidates = self._mempool.candidates(
-            template.base_fee, gas_limit=self._rules.gas_limit, max_bytes=self.max_bytes
+            template.base_fee, gas_limit=self.gas_target.gas, max_bytes=self.max_bytes
         )
         window = None if sequencing is None else sequencing.window
         try:

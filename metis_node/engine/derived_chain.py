@@ -45,9 +45,11 @@ class DerivedChain:
         committer: Committer,
         queries: Queries,
         may_import: bool,
+        has_peers: bool = False,
         safe: int = 0,
     ) -> None:
-        """`may_import` False: a sequencer, which must have every block that is on L1."""
+        """`may_import` False: blocks do not come from here. With `has_peers` they come by block
+        sync, and L1 may be ahead for a while; else this is the sequencer, which must have them."""
         self.safe = safe
         self._source = source
         self._committer = committer
@@ -55,6 +57,7 @@ class DerivedChain:
         self._queries = queries
         self._rules = committer.blockchain.rules
         self._may_import = may_import
+        self._has_peers = has_peers
         self._origins: dict[int, L1Origin] = {}
 
     @property
@@ -75,13 +78,19 @@ class DerivedChain:
             self.safe = known[-1].number
         for block in blocks[len(known) :]:
             if not self._may_import:
-                raise Fatal(
-                    f"the batches on L1 reach block {batch.last}, this sequencer's chain ends at "
-                    f"{self._chain.head.number}: catch up with `metis-node sync --from l1`, then "
-                    "start again"
-                )
+                raise self._behind(batch)
             await self._derive(batch, block, l1_block=found.l1_block)
             self.safe = block.number
+
+    def _behind(self, batch: SpanBatch) -> Temporary | Fatal:
+        """L1 has blocks that are not here."""
+        ends = f"the batches on L1 reach block {batch.last}, the chain here ends at"
+        if self._has_peers:
+            return Temporary(f"{ends} {self._chain.head.number}: peers have the blocks between")
+        return Fatal(
+            f"{ends} {self._chain.head.number}, and this is the sequencer: catch up with "
+            "`metis-node sync --from l1`, then start again"
+        )
 
     def _hash_of(self, number: int) -> bytes | None:
         sealed = self._queries.header_by_number(number)

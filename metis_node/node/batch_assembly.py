@@ -72,7 +72,11 @@ def _follower(
     parts: ChainParts, l1: L1Parts, index: BatchIndex, *, may_import: bool
 ) -> BatchFollower:
     chain = DerivedChain(
-        source=l1.reader, committer=parts.committer, queries=parts.queries, may_import=may_import
+        source=l1.reader,
+        committer=parts.committer,
+        queries=parts.queries,
+        may_import=may_import,
+        has_peers=parts.blockchain.rules.consensus is not None,
     )
     scanner = BatchScanner(source=l1.reader, chain=chain, index=index, rules=parts.blockchain.rules)
     return BatchFollower(follower=l1.follower, scanner=scanner, committer=parts.committer)

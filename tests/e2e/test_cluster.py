@@ -139,6 +139,26 @@ def test_an_operator_sees_the_stake_from_a_nodes_directory(cluster: Cluster) -> 
         assert signer in result.stdout.decode().lower()
 
 
+def test_a_node_that_was_frozen_past_a_batch_goes_on(cluster: Cluster) -> None:
+    """L1 is ahead of it then: it waits for its peers' blocks, and does not end."""
+    name = next(one for one in ("node-4", "node-3") if one != cluster.leader())
+    rpc, other = cluster.rpcs[name], cluster.others(name)[0]
+    pid = cluster.node(name)["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        stood = height(other)
+        await_that(lambda: posted(other) > stood + 2, "a batch with blocks that it lacks")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await_that(lambda: posted(rpc) > stood + 2, "that batch is read")
+    await_that(lambda: signed_by(other, cluster.signers[name]), "its vote counts again")
+
+
+def posted(rpc: JsonRpcClient) -> int:
+    """The block at which the batches on L1 end, as a node has compared them."""
+    return int(rpc.call("metis_batches")["safe"], 16)
+
+
 def test_the_leader_is_killed_and_comes_back(cluster: Cluster, tmp_path: Path) -> None:
     name = cluster.leader()
     alive = cluster.others(name)

@@ -188,3 +188,25 @@ async def test_an_epoch_that_stake_has_not_decided_yet_is_waited_for(it: Sequenc
         with pytest.raises(Temporary, match="the epoch of block 1 is not decided"):
             await derived.apply(found(posted(it, 1, 3)))
         assert chain.head.number == 0
+
+
+async def test_a_validator_behind_its_batches_waits_for_its_peers(it: SequencedChain) -> None:
+    """It was down or frozen: L1 is ahead of it until block sync has brought what is missing."""
+    batch = posted(it, 1, 6)
+    async with replica_of(it) as (chain, block_sync):
+        watcher = DerivedChain(
+            source=Origins(),
+            committer=block_sync._committer,
+            queries=Queries(chain),
+            may_import=False,
+            has_peers=True,
+        )
+        for number in (0, 4):
+            if number:
+                await block_sync.apply(found(posted(it, 1, number)))
+            with pytest.raises(Temporary, match=f"the chain here ends at {number}: peers have"):
+                await watcher.apply(found(batch))
+            assert (watcher.safe, chain.head.number) == (number, number)
+        await block_sync.apply(found(batch))
+        await watcher.apply(found(batch))
+        assert watcher.safe == 6

@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -24,10 +23,8 @@ from metis_node.codec.block_messages import (
     DecidedBlock,
 )
 from metis_node.codec.consensus import signed_digests, with_senders
-from metis_node.codec.extra_data import decode_extra_data
-from metis_node.codec.headers import open_sealed
+from metis_node.codec.extra_data import decode_extra_data, header_time_ms
 from metis_node.codec.sequencer_transactions import participation_of
-from metis_node.consensus.certificates import check_certificate
 from metis_node.consensus.effects import (
     Abstain,
     Broadcast,
@@ -44,7 +41,6 @@ from metis_node.consensus.effects import (
     Sign,
     ValidateBlock,
 )
-from metis_node.consensus.guard import SigningRefusedError
 from metis_node.consensus.inputs import (
     BlockBuilt,
     BlockValidated,
@@ -63,14 +59,19 @@ from metis_node.consensus.inputs import (
     YieldRequested,
 )
 from metis_node.consensus.machine import ConsensusMachine
-from metis_node.consensus.members import Members
 from metis_node.consensus.timeouts import Step
 from metis_node.engine.block_builder import BlockBuilder, Sequencing
-from metis_node.engine.consensus.bodies import is_body_of
+from metis_node.engine.consensus.block_checks import (
+    checked_decided,
+    checked_proposal,
+    members_of,
+)
 from metis_node.engine.consensus.builder_pace import BuilderPace
 from metis_node.engine.consensus.candidates import Candidate, Candidates
+from metis_node.engine.consensus.evidence_book import EvidenceBook
 from metis_node.engine.consensus.journal import ConsensusJournal, Entry, JournalledBlock
 from metis_node.engine.consensus.neighbours import Neighbours
+from metis_node.engine.consensus.own_key import OwnKey
 from metis_node.engine.consensus.participation import PrecommitBook
 from metis_node.engine.consensus.presence import Presence
 from metis_node.engine.consensus.reception import (
@@ -85,7 +86,6 @@ from metis_node.engine.consensus.speech import Speech
 from metis_node.engine.consensus.story import Story
 from metis_node.engine.consensus.timers import Timers
 from metis_node.engine.consensus.turns import next_turn
-from metis_node.engine.consensus.workers import apart
 from metis_node.engine.inbox import Inbox
 from metis_node.errors import Fatal, Invalid, InvalidBlock, Temporary
 from metis_node.staking.epochs import LATE_HEIGHTS
@@ -93,7 +93,6 @@ from metis_node.types.blocks import SealedHeader
 from metis_node.types.consensus import (
     Certificate,
     Evidence,
-    Member,
     Message,
     Proposal,
     RoundCertificate,
@@ -114,7 +113,6 @@ if TYPE_CHECKING:
 
 MAX_INBOX = 16_384
 STALL_INTERVAL_S = 1.0
-EVIDENCE_KEPT = 256
 
 log = structlog.get_logger(__name__)
 
@@ -182,7 +180,7 @@ class ConsensusHost:
         self._builder = builder
         self._origins = origins
         self._journal = journal
-        self._signer = signer
+        self._key = OwnKey(signer, story)
         self._domain = domain
         self._gossip = gossip
         self._clock = clock
@@ -193,6 +191,7 @@ class ConsensusHost:
         self._pace = BuilderPace()
         self._presence = Presence(gossip)
         self._speech = Speech(gossip, candidates)
+        self._evidence = EvidenceBook(gossip=gossip, speech=self._speech, story=story)
         self._neighbours = neighbours
         story.is_gone = self._presence.is_gone
         self._work: set[asyncio.Task[None]] = set()
@@ -201,14 +200,27 @@ class ConsensusHost:
         self._has_begun = False
         self._paced = 0  # height whose builder's pace was observed
         self._progress = 0  # what the height had come to when it was last looked at
-        self.evidence: deque[Evidence] = deque(maxlen=EVIDENCE_KEPT)
-        self.stopped_signing = ""  # why, where it has
 
     # --- what others may ask -------------------------------------------------------------------
 
     @property
     def me(self) -> Address | None:
-        return None if self._signer is None else self._signer.address
+        return self._key.address
+
+    @property
+    def stopped_signing(self) -> str:
+        """Why it does not sign any more; empty where it does, or has no key."""
+        return self._key.stopped
+
+    @property
+    def evidence(self) -> Sequence[Evidence]:
+        """The newest contradictions that are known here."""
+        return self._evidence.entries
+
+    @property
+    def gas_target(self) -> int:
+        """How much gas a block of this node is offered."""
+        return self._builder.gas_target.gas
 
     @property
     def window(self) -> EpochWindow | None:
@@ -228,7 +240,7 @@ class ConsensusHost:
     @property
     def is_active(self) -> bool:
         """Whether this node holds the pen."""
-        return self._signer is not None and self.active_sequencer() == self._signer.address
+        return self.me is not None and self.active_sequencer() == self.me
 
     def deliver(self, arrival: Arrival) -> None:
         """From the reception."""
@@ -261,7 +273,7 @@ class ConsensusHost:
 
     async def _listen(self) -> None:
         """Rule C18: a key that signs elsewhere shows itself before this node signs."""
-        if self._signer is None or self._is_alone():
+        if self.me is None or self._is_alone():
             return
         loop = asyncio.get_running_loop()
         until = loop.time() + self._listen_ms / 1000
@@ -273,7 +285,7 @@ class ConsensusHost:
             except TimeoutError:
                 break
             if isinstance(item, Arrived):
-                self._look_for_own_key(item.message)
+                self._key.look_at(item.message)
             kept.append(item)
         for item in kept:
             self._post(item)
@@ -309,7 +321,7 @@ class ConsensusHost:
             case DecidedArrived():
                 await self._on_decided_order(_DecidedOrder(item.peer, item.value, None))
             case EvidenceArrived():
-                self._on_evidence_arrived(item)
+                self._evidence.heard(item, self._window)
             case _DecidedOrder():
                 await self._on_decided_order(item)
             case _Built():
@@ -337,13 +349,9 @@ class ConsensusHost:
         self._candidates.begin(window)
         entries = self._journalled(height)
         base = self._base(window)
-        order = tuple(
-            Member(signer=validator.signer, power=validator.power)
-            for validator in window.current.order
-        )
         started = HeightStarted(
             height=height,
-            order=order,
+            order=members_of(window),
             base=base,
             is_slow_builder=self._pace.is_slow(
                 window.current.order[base].signer, window.current.number
@@ -470,7 +478,7 @@ class ConsensusHost:
             case ValidateBlock():
                 self._spawn(self._validate(effect.proposal))
             case ReportEvidence():
-                self._on_evidence(effect.evidence, is_own=True)
+                self._evidence.found(effect.evidence)
             case RefuseMessage():
                 self._story.message_refused(effect)
             case Abstain():
@@ -481,18 +489,11 @@ class ConsensusHost:
                 raise AssertionError(f"nobody performs {effect!r}")
 
     async def _signed(self, message: Signed) -> MessageSigned | SigningRefused:
-        if self._signer is None or self.stopped_signing:
-            return SigningRefused(message=message, reason=self.stopped_signing or "no key")
         # What led to the message is on disk before the guard is raised for it: a journal that
         # forgot it may lead elsewhere after a crash, where the guard then refuses to follow.
-        await self._flush()
-        try:
-            signature = await apart(partial(self._signer.sign, message))
-        except SigningRefusedError as error:
-            return SigningRefused(message=message, reason=error.message)
-        signed = with_senders(_with_signature(message, signature), [self._signer.address])
-        assert isinstance(signed, Vote | Proposal | Yield)
-        return MessageSigned(message=signed)
+        if self.me is not None:
+            await self._flush()
+        return await self._key.sign(message)
 
     def _record(self, effect: Record) -> None:
         if self._journal is not None:
@@ -580,7 +581,7 @@ class ConsensusHost:
 
     async def _on_arrived(self, item: Arrived) -> None:
         message = item.message
-        self._look_for_own_key(message)
+        self._key.look_at(message)
         if isinstance(message, Vote):
             self._presence.saw(message.sender, item.peer)
         if message.height > self._chain.head.number + 1:
@@ -600,16 +601,12 @@ class ConsensusHost:
     async def _on_proposal_arrived(self, item: ProposalArrived) -> None:
         value = item.value
         proposal = value.proposal
-        self._look_for_own_key(proposal)
+        self._key.look_at(proposal)
         if proposal.height != self._machine.height or self._window is None:
             self._neighbours.keep_early(item, self._chain.head.number)
             return
         try:
-            sealed, builder = self._candidates.open(value.header_rlp)
-            if sealed.hash != proposal.block_hash:
-                raise InvalidBlock("the proposal names another block than it carries")
-            if not value.hashes and not is_body_of(sealed, value.transactions or ()):
-                raise InvalidBlock("the proposal carries other transactions than its block has")
+            sealed, builder = checked_proposal(self._candidates, value)
         except InvalidBlock as error:
             log.warning("a proposal was refused", peer=item.peer, reason=error.message)
             self._gossip.penalise(item.peer, Offence.FORGED)
@@ -658,42 +655,6 @@ class ConsensusHost:
         assert consensus is not None
         return (self._clock.now_ms() - due) / consensus.timeouts.propose_ms
 
-    def _look_for_own_key(self, message: Message) -> None:
-        if self._signer is None or isinstance(message, Certificate | RoundCertificate):
-            return
-        if message.sender != self._signer.address or self.stopped_signing:
-            return
-        if self._signer.guard.shows_another_signer(message):
-            self._stop_signing(
-                f"this key signed for height {message.height}, round {message.round}, elsewhere: "
-                "it runs on another machine. Stop one of the two; then start this node again"
-            )
-
-    def _stop_signing(self, reason: str) -> None:
-        self.stopped_signing = reason
-        self._story.signing_stopped(reason)
-
-    def _on_evidence_arrived(self, item: EvidenceArrived) -> None:
-        """What convicts no validator of this epoch or the last is worth nothing here."""
-        window = self._window
-        if window is None:
-            return
-        epochs = [window.current] if window.previous is None else [window.current, window.previous]
-        signers = {validator.signer for epoch in epochs for validator in epoch.order}
-        if item.evidence.sender in signers:
-            self._on_evidence(item.evidence, is_own=False)
-        else:
-            self._gossip.penalise(item.peer, Offence.FORGED)
-
-    def _on_evidence(self, evidence: Evidence, *, is_own: bool) -> None:
-        """Kept and told on once; what it costs is the business of L1."""
-        if evidence in self.evidence:
-            return
-        self.evidence.append(evidence)
-        self._story.evidence_seen(evidence)
-        if is_own:
-            self._speech.tell_evidence(evidence)
-
     # --- decided blocks ------------------------------------------------------------------------
 
     async def _on_decided(self, effect: Decide) -> None:
@@ -706,6 +667,10 @@ class ConsensusHost:
         self._story.decided(certificate, effect.round, imported, size=found.size)
         if found.builder == self.me:
             self._speech.announce(certificate, found)
+            if effect.round == 0:
+                header = found.sealed.header
+                took_ms = self._clock.now_ms() - header_time_ms(header)
+                self._builder.gas_target.observe(header.gas_used, took_ms)
         await self._after_commit(certificate, window, found.raw_body)
 
     async def _on_decided_order(self, order: _DecidedOrder) -> None:
@@ -739,13 +704,7 @@ class ConsensusHost:
             return False
         if self._machine.is_decided and self._machine.height == height:
             return False
-        sealed = open_sealed(block.header_rlp)
-        if sealed.hash != block.certificate.block_hash:
-            raise InvalidBlock("the certificate is of another block")
-        if block.transactions is not None and not is_body_of(sealed, block.transactions):
-            raise InvalidBlock("the decided block carries other transactions than it has")
-        order = tuple(Member(signer=one.signer, power=one.power) for one in window.current.order)
-        check_certificate(block.certificate, Members(order, 0))
+        sealed = checked_decided(block, window)
         found = self._candidates.add(
             sealed, self._candidates.open(block.header_rlp)[1], body=block.transactions
         )
@@ -771,8 +730,6 @@ class ConsensusHost:
         )
         await self._begin_height()
 
-    # --- sending -------------------------------------------------------------------------------
-
 
 def _differs(height: int, block_hash: Hash32, reason: str) -> Fatal:
     """Rule C24."""
@@ -795,7 +752,3 @@ def _fact_of(message: Message) -> Input:
             return RoundCertificateReceived(certificate=message)
         case Proposal():
             raise AssertionError("a proposal comes with its block")
-
-
-def _with_signature(message: Signed, signature: bytes) -> Signed:
-    return replace(message, signature=signature)

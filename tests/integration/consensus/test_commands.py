@@ -137,10 +137,10 @@ async def test_the_status_names_leader_epoch_peers_and_round(
             assert f"sequencer {number} (0x" in lines["leader"]
             assert "this node" in lines["leader"]
             assert lines["epoch"].split()[-1] == "0"
-            assert "round " in lines["agreement"]
+            assert "round 0" in lines["agreement"]
             assert lines["signing"].split()[-1] == "yes"
             assert lines["peers"].split()[-1] == "2"
-            leader.host.stopped_signing = "its key signs elsewhere"
+            leader.host._key.stopped = "its key signs elsewhere"
             _, out, _ = await command(capsys, "status", "--rpc", url)
             assert "stopped: its key signs elsewhere" in out
             code, out, _ = await command(capsys, "status", "--json", "--rpc", url)

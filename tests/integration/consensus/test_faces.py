@@ -61,7 +61,7 @@ async def test_a_certificate_names_who_signed_and_their_power(tmp_path: Path) ->
         found = await ask("metis_certificate", "0x2")
         sealed = block_store.require_header(one.chain.store, 2)
         assert found["hash"] == "0x" + sealed.hash.hex()
-        assert (found["number"], found["epoch"]) == ("0x2", "0x0")
+        assert (found["number"], found["round"], found["epoch"]) == ("0x2", "0x0", "0x0")
         assert 3 * int(found["power"], 16) > 2 * int(found["totalPower"], 16)
         ids = [entry["id"] for entry in found["signatures"]]
         assert len(set(ids)) == len(ids) >= 3
@@ -95,7 +95,7 @@ async def test_the_sync_status_says_where_a_node_stands(tmp_path: Path) -> None:
         assert (status["peers"], status["isValidator"], status["isSigning"]) == ("0x3", True, True)
         assert int(status["height"], 16) in (voter.head, voter.head + 1)
         assert status["stoppedSigning"] is None
-        voter.host.stopped_signing = "this key signed elsewhere"
+        voter.host._key.stopped = "this key signed elsewhere"
         status = agreement_status(backend_of(voter))
         assert (status["isValidator"], status["isSigning"]) == (True, False)
         assert status["stoppedSigning"] == "this key signed elsewhere"
@@ -151,7 +151,7 @@ async def test_evidence_is_told_with_both_messages(tmp_path: Path) -> None:
             for fill in (1, 2)
         ]
         assert await asking(backend_of(one))("metis_evidence") == []
-        one.host.evidence.append(Evidence(first=votes[0], second=votes[1]))
+        one.host._evidence._entries.append(Evidence(first=votes[0], second=votes[1]))
         (told,) = await asking(backend_of(one))("metis_evidence")
         assert (told["id"], told["kind"], told["height"]) == ("0x1", "precommit", "0x1")
         assert [entry["blockHash"][:4] for entry in told["messages"]] == ["0x01", "0x02"]
@@ -268,7 +268,7 @@ async def test_a_yield_is_told_as_one(tmp_path: Path) -> None:
         await made.height(head + 3)
         ask = asking(backend_of(next(iter(made.villagers.values()))))
         stories = [await ask("metis_explain", hex(height)) for height in range(head, head + 4)]
-        told = next(story for story in stories if story["missed"])
+        (told,) = [story for story in stories if story["missed"]]
         assert told["rounds"][0]["outcome"] == "its sequencer let the turn pass"
         assert "let the turn pass" in told["summary"]
 
@@ -298,7 +298,7 @@ async def test_a_rotation_is_told_in_a_few_lines(tmp_path: Path) -> None:
         one = next(iter(made.villagers.values()))
         stood = one.head
         with capture_logs() as lines:
-            await made.until(lambda: one.story.counts["reselections"] >= 1)
+            await made.until(lambda: one.story.counts["reselections"] == 1)
             await made.height(max(v.head for v in made.villagers.values()) + 2)
         height = next(
             tale.height
@@ -313,6 +313,5 @@ async def test_a_rotation_is_told_in_a_few_lines(tmp_path: Path) -> None:
             "a backup built the block: it keeps the turn until the epoch ends",
             "the turn is another sequencer's",
         ):
-            assert words in told
-        rounds = max(len(v.story.tales[height].rounds) for v in made.villagers.values())
-        assert len(told) <= (2 * rounds + 1) * len(made.villagers)  # five for one failed round
+            assert 1 <= told.count(words) <= len(made.villagers), words
+        assert len(told) <= 5 * len(made.villagers)

@@ -94,7 +94,7 @@ async def test_a_node_in_the_agreement_is_ready_and_one_that_is_not_says_why(
         alone = problems(one, network=Network(0))
         assert "no peer is connected of 3 other validators" in alone["peers"]
         assert "network.enabled is off" in problems(one, network=None)["peers"]
-        one.host.stopped_signing = "its key signs elsewhere"
+        one.host._key.stopped = "its key signs elsewhere"
         assert "its key signs elsewhere" in problems(one, network=Network(3))["agreement"]
 
 
