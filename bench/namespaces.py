@@ -20,7 +20,6 @@ from metis_node.node.keys import devnet_accounts
 BRIDGE = "metis-br"
 SUBNET = "10.77.0"
 RPC_PORT = 8545
-HOSTS = Path("/etc/netns")  # `ip netns exec` puts the hosts file of a namespace in its place
 
 
 @dataclass
@@ -56,7 +55,7 @@ def running_namespaces(
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_wired(names))
         l1 = stack.enter_context(_l1(folder))
-        _prepare(folder, size, block_time_ms, l1)
+        _prepare(folder, names, block_time_ms, l1)
         nodes: list[Node] = [_node(folder, index, name) for index, name in enumerate(names)]
         for node in nodes:
             node.start()
@@ -66,9 +65,6 @@ def running_namespaces(
 
 @contextlib.contextmanager
 def _wired(names: list[str]) -> Iterator[None]:
-    hosts = "127.0.0.1 localhost\n" + "".join(
-        f"{_address(index)} {name}\n" for index, name in enumerate(names)
-    )
     with contextlib.ExitStack() as stack:
         _ip("link", "add", BRIDGE, "type", "bridge")
         stack.callback(_ip, "link", "del", BRIDGE)
@@ -78,10 +74,6 @@ def _wired(names: list[str]) -> Iterator[None]:
             space, cable = _namespace(name), _cable(name)
             _ip("netns", "add", space)
             stack.callback(_ip, "netns", "del", space)
-            folder = HOSTS / space
-            folder.mkdir(parents=True)
-            stack.callback(shutil.rmtree, folder)
-            (folder / "hosts").write_text(hosts)
             _ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", space)
             _ip("link", "set", cable, "master", BRIDGE, "up")
             _ip("-n", space, "addr", "add", f"{_address(index)}/24", "dev", "eth0")
@@ -106,13 +98,21 @@ def _l1(folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def _prepare(folder: Path, size: int, block_time_ms: int, l1: str) -> None:
+def _prepare(folder: Path, names: list[str], block_time_ms: int, l1: str) -> None:
+    """Directories of nodes that know each other by name, made to know their addresses: here is no
+    name server."""
     command = [
-        *(str(METIS_NODE), "devnet", "--prepare", "--sequencers", str(size), "--l1", l1),
+        *(str(METIS_NODE), "devnet", "--prepare", "--sequencers", str(len(names)), "--l1", l1),
         *("-d", str(folder / "net"), "--block-time-ms", str(block_time_ms)),
     ]
     with (folder / "prepare.log").open("ab") as log:
         subprocess.run(command, stdout=log, stderr=log, check=True)
+    for name in names:
+        config = folder / "net" / name / "config.toml"
+        text = config.read_text()
+        for index, other in enumerate(names):
+            text = text.replace(f"/dns4/{other}/", f"/ip4/{_address(index)}/")
+        config.write_text(text)
 
 
 def _node(folder: Path, index: int, name: str) -> FarNode:

@@ -53,6 +53,7 @@ from metis_node.consensus.inputs import (
     YieldRequested,
 )
 from metis_node.consensus.members import Members
+from metis_node.consensus.proofs import polka_of, round_certificate_of, signed_by
 from metis_node.consensus.replay import Held
 from metis_node.consensus.tally import Tally
 from metis_node.consensus.timeouts import Step, duration_ms
@@ -63,9 +64,7 @@ from metis_node.types.consensus import (
     Evidence,
     Message,
     Proposal,
-    RoundCertificate,
     Signed,
-    SignedBy,
     Vote,
     VoteKind,
     Yield,
@@ -207,7 +206,7 @@ class ConsensusMachine:
         self._perform(self._driver.new_round(round_number, proposer))
 
     def _say_how_entered(self, round_number: int) -> None:
-        certificate = self._round_certificate()
+        certificate = round_certificate_of(self._driver, self.height)
         if certificate is not None and certificate.enter_round == round_number:
             self._emit(Broadcast(message=certificate))
 
@@ -255,7 +254,7 @@ class ConsensusMachine:
             height=self.height,
             round=committed,
             block_hash=block_hash,
-            signatures=self._sorted(signatures),
+            signatures=signed_by(signatures),
         )
         check_certificate(certificate, self._members)  # our own promise: never say less than 2/3
         self._decided = True
@@ -571,54 +570,15 @@ class ConsensusMachine:
         self._say_how_entered(self._driver.round)
 
     def _say_polka(self, round_number: int, block_hash: Hash32) -> None:
-        polka = self._polkas.get((round_number, block_hash)) or self._own_polka(
-            round_number, block_hash
+        polka = self._polkas.get((round_number, block_hash)) or polka_of(
+            self._driver,
+            self._members,
+            height=self.height,
+            round_number=round_number,
+            block_hash=block_hash,
         )
         if polka is not None:
             self._emit(Broadcast(message=polka))
-
-    def _own_polka(self, round_number: int, block_hash: Hash32) -> Certificate | None:
-        """From the prevotes that are here; None where they are no polka."""
-        certificate = Certificate(
-            kind=VoteKind.PREVOTE,
-            height=self.height,
-            round=round_number,
-            block_hash=block_hash,
-            signatures=self._sorted(self._driver.prevotes(round_number, block_hash)),
-        )
-        try:
-            check_certificate(certificate, self._members)
-        except InvalidCertificate:
-            return None
-        return certificate
-
-    def _round_certificate(self) -> RoundCertificate | None:
-        found = self._driver.round_certificate()
-        if found is None:
-            return None
-        enter_round, voted_round, _, votes = found
-        return RoundCertificate(
-            height=self.height,
-            enter_round=enter_round,
-            votes=tuple(
-                Vote(
-                    kind=VoteKind(kind),
-                    height=self.height,
-                    round=voted_round,
-                    block_hash=ZERO_HASH if value is None else Hash32(value),
-                    sender=Address(sender),
-                    signature=signature,
-                )
-                for kind, value, sender, signature in votes
-            ),
-        )
-
-    def _sorted(self, signatures: list[tuple[bytes, bytes]]) -> tuple[SignedBy, ...]:
-        """In the order of addresses: two nodes that hold the same signatures say the same."""
-        return tuple(
-            SignedBy(signer=Address(signer), signature=signature)
-            for signer, signature in sorted(signatures)
-        )
 
     # --- replay --------------------------------------------------------------------------------
 
