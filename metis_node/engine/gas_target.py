@@ -5,7 +5,7 @@ from __future__ import annotations
 
 FULL_SHARE = 0.5  # of the block time: from due to decided
 SPARE_SHARE = 0.25  # of the block time, above what a light block takes
-LIGHT_SHARE = 0.05  # of the gas limit: such a block shows what votes and wires take
+LIGHT_SHARE = 0.05  # of the target: such a block shows what votes and wires take
 SMOOTHING = 0.2  # weight of the newest light block
 MOST_CUT = 0.5  # of the target, at once
 GROWTH = 1.1
@@ -23,7 +23,7 @@ class GasTarget:
 
     def observe(self, gas_used: int, took_ms: float) -> None:
         """One of our blocks was decided in round 0, `took_ms` after it was due."""
-        if gas_used <= LIGHT_SHARE * self._limit:
+        if gas_used <= LIGHT_SHARE * self.gas:
             self._light_ms += SMOOTHING * (min(took_ms, self._block_time_ms) - self._light_ms)
         elif took_ms > self.budget_ms:
             self._cut(gas_used, took_ms)

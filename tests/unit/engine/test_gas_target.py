@@ -40,6 +40,13 @@ def test_a_slow_wire_is_no_reason_for_small_blocks() -> None:
     assert target.gas == LIMIT
 
 
+def test_what_is_little_of_a_high_limit_may_be_much_for_the_network() -> None:
+    """A fifth of a second for each hundredth of the limit: the least target takes 0.6 s."""
+    target, _ = settled(20_000 / LIMIT, 60)
+    assert target.gas <= 1.1 * LEAST_SHARE * LIMIT
+    assert target.budget_ms == BLOCK_MS / 2  # nothing of it was taken for what wires cost
+
+
 def test_one_late_block_is_forgiven() -> None:
     target = GasTarget(LIMIT, BLOCK_MS)
     target.observe(LIMIT, 2_000)
